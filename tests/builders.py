@@ -332,6 +332,14 @@ def epochs(*losses: float, first: int = 1, start: int = START) -> list[EpochDone
     ]
 
 
+def same_curves(some: dict[str, Curve], others: dict[str, Curve]) -> bool:
+    return some.keys() == others.keys() and all(
+        np.array_equal(some[key].steps, others[key].steps)
+        and np.array_equal(some[key].values, others[key].values, equal_nan=True)
+        for key in some
+    )
+
+
 def send_run(
     location: Location, *events: Event, started: Started = STARTED, files: Mapping[str, bytes] | None = None
 ) -> str:

@@ -205,7 +205,6 @@ class TestEndings:
             ("r.md", "markdown"),
             ("R.HTML", "html"),
             ("r.htm", "html"),
-            (".html", "html"),
             ("r.tex", "latex"),
             ("r.csv", "csv"),
             ("r.json", "json"),

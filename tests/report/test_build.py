@@ -306,6 +306,13 @@ class TestBuildReport:
         unknown = build_report("tracker", [replace(run, validation=None) for run in writeup()]).limits
         assert unknown[-1] == "There is no test set: the best run was picked and scored on the same clips."
 
+    def test_limits_say_that_predictions_could_not_be_read_rather_than_were_not_logged(self) -> None:
+        first, *others = writeup()
+        unread = replace(first, validation=None, groups={}, tags={}, unread_predictions="they are at s3://bucket")
+        limits = " ".join(build_report("tracker", [unread, *others]).limits)
+        assert "The predictions of run 1, if logged, could not be read: they are at s3://bucket." in limits
+        assert "did not log the validation clips" not in limits
+
     def test_build_report_names_the_methods_it_used_and_no_others(self) -> None:
         methods = " ".join(f"{each.how} {each.source}" for each in build_report("tracker", writeup()).methods)
         assert "exact unconditional test" in methods

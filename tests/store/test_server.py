@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 RUN = "5e" * 16
 EXPERIMENT = {"experiment": {"experiment_id": "1", "name": "tracker", "tags": []}}
+VALUE = {"run_id": RUN, "value": 0.5, "timestamp": 1, "step": 1}
+FILES = ("predictions/validation.csv", "predictions/validation_by_epoch.npz")
 
 
 class Liar:
@@ -43,24 +45,32 @@ class Liar:
     def __init__(self) -> None:
         self.lies: dict[str, Answer] = {}
         self.requests: list[tuple[str, str, Any]] = []  # method, path and headers of each
+        self.body: dict[str, Any] = {}  # of the latest request that had one
+        self.data: dict[str, Any] = {"metrics": [{"key": "loss", "value": 0.5}]}
+        self.files = FILES[:0]
         self.info = {"run_id": RUN, "run_name": "a run", "status": "FINISHED", "artifact_uri": "mlflow-artifacts:/1"}
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        sent = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        if handler.headers.get("Content-Type") == "application/json":
+            self.body = json.loads(sent)
         self.requests.append((handler.command, handler.path, handler.headers))
         lie = next((lie for part, lie in self.lies.items() if part in handler.path), None)
         if lie:
             lie(handler)
             return
-        run = {"info": self.info, "data": {"metrics": [{"key": "loss", "value": 0.5}]}}
+        run = {"info": self.info, "data": self.data}
         truth: dict[str, object] = {
             "experiments/get-by-name": EXPERIMENT,
             "runs/search": {"runs": [run]},
             "runs/get": {"run": run},
-            "get-history-bulk": {"metrics": [{"run_id": RUN, "value": 0.5, "timestamp": 1, "step": 1}]},
+            "artifacts/list": {"files": [{"path": path} for path in self.files]},
+            "mlflow-artifacts/artifacts?": {"files": [{"path": path.rpartition("/")[2]} for path in self.files]},
+            "get-history-bulk": {"metrics": [VALUE]},
         }
         said = next((row for part, row in truth.items() if part in handler.path), {})
-        send(handler, json.dumps(said), 404 if "get-artifact" in handler.path else 200)
+        is_file = handler.command == "GET" and ("get-artifact" in handler.path or "/artifacts/1/" in handler.path)
+        send(handler, json.dumps(said), 404 if is_file else 200)
 
 
 def send(handler: BaseHTTPRequestHandler, body: str | bytes, status: int = 200, **headers: str) -> None:
@@ -262,13 +272,12 @@ class TestEndlessAnswers:
     def test_no_more_artifacts_are_asked_for_after_one_that_did_not_come_in_time(
         self, liar: tuple[Liar, Location]
     ) -> None:
+        liar[0].files = FILES
+        liar[0].info["artifact_uri"] = "s3://bucket/1"
         liar[0].lies["get-artifact"] = partial(drip, start=b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         experiment = read_experiment(liar[1], "tracker")
         assert [run.run_id for run in experiment.runs] == [RUN]
-        assert {one.path for one in experiment.unreadable} == {
-            "predictions/validation.csv",
-            "predictions/validation_by_epoch.npz",
-        }
+        assert [one.path for one in experiment.unreadable] == [*FILES]
         assert len([path for _, path, _ in liar[0].requests if "get-artifact" in path]) == 1
 
 
@@ -289,16 +298,72 @@ class TestRedirects:
         assert other.requests == []
 
     def test_a_page_in_the_place_of_an_artifact_costs_that_alone(self, liar: tuple[Liar, Location]) -> None:
-        liar[0].lies["get-artifact"] = lambda handler: send(handler, "<html>Log in", Content_Type="text/html")
+        liar[0].files = FILES
+        for place in ("get-artifact", "mlflow-artifacts"):
+            liar[0].lies[place] = lambda handler: send(handler, "<html>Log in", Content_Type="text/html")
         experiment = read_experiment(liar[1], "tracker")
         assert [run.run_id for run in experiment.runs] == [RUN]
-        assert all("an HTML page instead of" in one.reason for one in experiment.unreadable)
+        assert ["an HTML page instead of" in one.reason for one in experiment.unreadable] == [True, True]
 
     def test_a_redirect_costs_an_artifact_alone(self, liar: tuple[Liar, Location]) -> None:
-        liar[0].lies["get-artifact"] = lambda handler: send(handler, "", 302, Location="http://192.0.2.1/x")
+        liar[0].files = FILES
+        for place in ("get-artifact", "mlflow-artifacts"):
+            liar[0].lies[place] = lambda handler: send(handler, "", 302, Location="http://192.0.2.1/x")
         experiment = read_experiment(liar[1], "tracker")
         assert [run.run_id for run in experiment.runs] == [RUN]
-        assert all("http://192.0.2.1/x" in one.reason for one in experiment.unreadable)
+        assert ["http://192.0.2.1/x" in one.reason for one in experiment.unreadable] == [True, True]
+
+
+class TestOtherServers:
+    """What older servers, other stores of artifacts and proxies do otherwise than MLflow 3.17 on its own disk."""
+
+    def test_an_artifact_that_is_not_listed_is_not_asked_for(self, liar: tuple[Liar, Location]) -> None:
+        liar[0].lies["get-artifact"] = says({"error_code": "INTERNAL_ERROR", "message": "No such artifact"}, 500)
+        experiment = read_experiment(liar[1], "tracker")
+        assert experiment.unreadable == ()
+        assert not [path for _, path, _ in liar[0].requests if "get-artifact" in path]
+
+    def test_an_artifact_of_our_own_runs_is_listed_only_if_it_is_not_brought(self, liar: tuple[Liar, Location]) -> None:
+        liar[0].data["tags"] = [{"key": "tracker.version", "value": "1.0"}]
+        liar[0].lies["/artifacts/1/"] = says({"error_code": "INTERNAL_ERROR", "message": "gone"}, 500)
+        liar[0].lies["get-artifact"] = says({"error_code": "INTERNAL_ERROR", "message": "No such artifact"}, 500)
+        assert read_experiment(liar[1], "tracker").unreadable == ()
+        liar[0].files = FILES[:1]
+        (run,) = read_experiment(liar[1], "tracker").runs
+        assert "No such artifact" in (run.unread_predictions or "") or "gone" in (run.unread_predictions or "")
+
+    def test_artifacts_that_cannot_be_listed_are_a_fact_about_the_run(self, liar: tuple[Liar, Location]) -> None:
+        liar[0].lies["mlflow-artifacts"] = liar[0].lies["artifacts/list"] = says({}, 500)
+        experiment = read_experiment(liar[1], "tracker")
+        assert [one.path for one in experiment.unreadable] == [*FILES]
+        assert "artifacts/list was answered with status 500" in (experiment.runs[0].unread_predictions or "")
+        assert len([path for _, path, _ in liar[0].requests if "artifacts" in path]) == 3
+
+    @pytest.mark.parametrize("answer", [says({}, 404), says({}, 403), lambda handler: send(handler, "<html>Log in")])
+    def test_histories_are_read_run_by_run_if_they_are_not_given_together(
+        self, liar: tuple[Liar, Location], answer: Answer
+    ) -> None:
+        liar[0].lies["get-history-bulk"] = answer
+        pages = iter([{"next_page_token": "2", "metrics": [VALUE]}, {"metrics": [{**VALUE, "step": 2}]}])
+        liar[0].lies["metrics/get-history"] = lambda handler: send(handler, json.dumps(next(pages)))
+        (run,) = read_experiment(liar[1], "tracker").runs
+        assert run.curves["loss"].steps.tolist() == [1, 2]
+
+    def test_smaller_pages_are_asked_for_if_large_ones_are_refused(self, liar: tuple[Liar, Location]) -> None:
+        def refuse_large(handler: BaseHTTPRequestHandler) -> None:
+            if liar[0].body["max_results"] >= 1_000:
+                says({"error_code": "BadRequest", "message": "max_results must be below 1000"}, 400)(handler)
+            else:
+                says({"runs": [{"info": liar[0].info}]})(handler)
+
+        liar[0].lies["runs/search"] = refuse_large
+        assert [run.run_id for run in read_experiment(liar[1], "tracker").runs] == [RUN]
+
+    def test_an_address_that_is_not_there_may_need_a_path(self, liar: tuple[Liar, Location]) -> None:
+        liar[0].lies["get-by-name"] = lambda handler: send(handler, "<html><h1>Not Found</h1>", 404)
+        said = refused(liar[1])
+        assert "<" not in said
+        assert f"its address may need a path, such as {liar[1].shown}/mlflow" in said
 
 
 def write(liar: tuple[Liar, Location], folder: Path, content: bytes = b"hello") -> list[tuple[str, str]]:

@@ -220,16 +220,14 @@ def _effect_text(findings: Findings, effect: Conclusion) -> str:
     return f"{change} {raises} {what} by {difference_words(findings, effect.estimate or 0.0)}."
 
 
-def facts(
-    findings: Findings, experiment: str, selection: str = "", what: str = "Experiment"
-) -> tuple[tuple[str, str], ...]:
+def facts(findings: Findings, experiment: str, selection: str = "") -> tuple[tuple[str, str], ...]:
     """Return what the report is about: experiment, runs, seeds, clips, groups and metric, each with its name.
 
-    `selection` says which of the experiment's runs were selected, if not all were, and `what` if it is a table.
+    `selection` says which of the experiment's runs were selected, if not all were.
     """
     study = findings.study
     if not study.results:
-        return ((what, experiment), *((("Selection", selection),) if selection else ()))
+        return (("Experiment", experiment), *((("Selection", selection),) if selection else ()))
     seeds = {seed for term in study.design.terms for seed in term.seed}
     configurations = len(study.design.configurations)
     runs = f"{len(study.results):,}"
@@ -240,7 +238,7 @@ def facts(
         runs = f"{runs}, one seed each"
     metric = metric_words(study.metric)
     named = (
-        (what, experiment),
+        ("Experiment", experiment),
         ("Runs", runs),
         ("Selection", selection),
         ("Clips", _clips_text(findings)),

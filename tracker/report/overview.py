@@ -100,6 +100,11 @@ def _limits_of_clips(study: Study, wording: Wording) -> Iterator[str]:
     if not study.metric.is_accuracy or not study.ranking:
         return
     silent = [run for run, result in enumerate(study.results) if run not in result.clip_set.row_of]
+    unread = [run for run in silent if study.results[run].run.unread_predictions]
+    if unread:
+        whose, reason = wording.runs(study.ids(unread)), study.results[unread[0]].run.unread_predictions
+        yield f"The predictions of {whose}, if logged, could not be read: {reason}."
+    silent = [run for run in silent if run not in unread]
     judged = [run for run in silent if study.results[run].clip_set.known]
     nowhere = [run for run in silent if run not in judged and len(study.results) > 1]
     counted = [run for run in judged if study.results[run].correct is not None]

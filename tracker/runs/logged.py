@@ -172,6 +172,7 @@ class Run:
     experiment: str = ""  # the name of its experiment if it is read together with runs of others
     datasets: tuple[UsedDataset, ...] = ()
     in_percent: tuple[str, ...] = ()  # metrics that it logged in percent and that are fractions here, as in other runs
+    unread_predictions: str | None = None  # why it isn't known what it predicted, or whether it logged that at all
 
     def __repr__(self) -> str:
         return f"<Run {self.name!r} ({self.run_id[:SHORT_ID]}), {self.status}>"

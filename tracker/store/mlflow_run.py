@@ -15,8 +15,10 @@ import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count, islice
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -326,15 +328,26 @@ def unknown_experiment(
 
 
 def assemble(
-    name: str, tags: Mapping[str, str], records: Iterable[Record], fetch: Fetch, by_epoch: ByEpoch
+    name: str, tags: Mapping[str, str], records: Iterable[Record], fetch: Fetch, by_epoch: ByEpoch, *, at_once: int = 1
 ) -> Experiment:
-    """Put the runs of an experiment together; `by_epoch` as in `tracker.store.Store.read`."""
+    """Put the runs of an experiment together; `by_epoch` as in `tracker.store.Store.read`.
+
+    The files of so many runs are fetched at once, each in a thread of its own.
+    """
     ordered = sorted(records, key=lambda record: (record.started or 0, record.run_id))
     files = _Files(fetch)
     if isinstance(by_epoch, int):
         by_epoch = frozenset(record.run_id for record in ordered[max(0, len(ordered) - by_epoch) :])
-    runs = tuple(_run(record, files, with_epochs=record.run_id in by_epoch) for record in ordered)
-    return Experiment(name, tags, runs, tuple(files.unreadable))
+
+    def put_together(record: Record) -> Run:
+        return _run(record, files, with_epochs=record.run_id in by_epoch)
+
+    if at_once == 1:
+        runs = tuple(map(put_together, ordered))
+    else:
+        with ThreadPoolExecutor(at_once) as pool:
+            runs = tuple(pool.map(put_together, ordered))
+    return Experiment(name, tags, runs, files.unreadable(record.run_id for record in ordered))
 
 
 def _shortened(reason: str) -> str:
@@ -344,30 +357,41 @@ def _shortened(reason: str) -> str:
 
 
 class _Files:
-    """Reads the runs' files, and lists those that are broken."""
+    """Reads the runs' files, several at once, and lists those that are broken."""
 
     def __init__(self, fetch: Fetch) -> None:
-        self.unreadable: list[UnreadableArtifact] = []
         self._fetch = fetch
+        self._faults: dict[str, dict[str, str]] = {}  # by run and path
         self._groups: dict[str, Mapping[str, str]] = {}
+        self._locks: dict[str, Lock] = {}
+
+    def unreadable(self, run_ids: Iterable[str]) -> tuple[UnreadableArtifact, ...]:
+        """Return what could not be read, run by run."""
+        faults = ((run_id, self._faults.get(run_id, {})) for run_id in run_ids)
+        return tuple(UnreadableArtifact(run_id, *fault) for run_id, of_run in faults for fault in of_run.items())
+
+    def fault(self, record: Record, path: str) -> str | None:
+        """Return why a file could not be read; None if it could, or isn't there."""
+        return self._faults.get(record.run_id, {}).get(path)
 
     def read(self, record: Record, path: str, parse: Callable[[bytes], T]) -> T | None:
         try:
             data = self._fetch(record, path)
             return None if data is None else parse(data)
         except (OSError, ValueError) as error:
-            self.unreadable.append(UnreadableArtifact(record.run_id, path, _shortened(str(error))))
+            self._faults.setdefault(record.run_id, {})[path] = _shortened(str(error))
             return None
 
     def groups(self, record: Record) -> Mapping[str, str]:
         """Return the groups of the clips, read once for all runs with the same fingerprint of the dataset."""
         dataset = record.tags.get(DATASET_TAG, record.run_id)
-        if dataset not in self._groups:
-            groups = self.read(record, run_files.DATASET, run_files.groups_of)
-            if groups is None:
-                return {}
-            self._groups[dataset] = groups
-        return self._groups[dataset]
+        with self._locks.setdefault(dataset, Lock()):
+            if dataset not in self._groups:
+                groups = self.read(record, run_files.DATASET, run_files.groups_of)
+                if groups is None:
+                    return {}
+                self._groups[dataset] = groups
+            return self._groups[dataset]
 
 
 def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
@@ -394,6 +418,7 @@ def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
         parent_id=record.tags.get(PARENT_TAG),
         journal_id=record.tags.get(JOURNAL_TAG),
         datasets=tuple(sorted(record.datasets, key=lambda used: (used.context, used.name, used.digest))),
+        unread_predictions=files.fault(record, run_files.VALIDATION),
     )
 
 

@@ -1,7 +1,7 @@
 """An experiment and all its runs, read in bulk; reading never creates, migrates or changes a store.
 
-A SQLite store is read without MLflow: in a few statements, whatever the number of runs. A server is read through
-MLflow's client, which is imported only then, and in bulk where its interface can.
+A SQLite store is read without MLflow: in a few statements, whatever the number of runs. A server is read by
+`tracker.store.server_reader`, which is imported only then.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from tracker.store.mlflow_run import (
     NAME_TAG,
     Record,
     assemble,
-    curves_by_run,
     curves_of,
     unknown_experiment,
     used_dataset,
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     from tracker.runs import Curve
     from tracker.store import ByEpoch
     from tracker.store.location import ArtifactFolder, Location
-    from tracker.store.mlflow_run import MetricRow
-    from tracker.store.server import ServerClient
 
     _Types = tuple[frozenset[type], ...]  # of each column
 
@@ -54,6 +51,8 @@ def read_experiment(location: Location, name: str, *, by_epoch: ByEpoch = BY_EPO
     if location.database:
         experiment = _read_database(location, location.database, name, by_epoch)
     else:
+        from tracker.store.server_reader import read_server  # which imports MLflow
+
         experiment = read_server(location, name, by_epoch)
     return check_has_runs(experiment, location.shown)
 
@@ -270,85 +269,3 @@ class _Rows:
 def _are_of(columns: Sequence[tuple[object, ...]], types: _Types) -> bool:
     """Return whether every value of some rows is of a type that its column may have."""
     return all(set(map(type, column)) <= kinds for column, kinds in zip(columns, types, strict=True))
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much is asked for at once."""
-
-    page: int = 1_000  # runs per page
-    runs: int = 100  # runs whose metrics are asked for together: the server takes no more
-    values: int = 25_000  # values in an answer: the server silently cuts longer ones
-
-
-def read_server(location: Location, name: str, by_epoch: ByEpoch, limits: Limits = Limits()) -> Experiment:
-    """Read an experiment from a tracking server; raises `StoreError` if it can't be reached or refuses."""
-    from tracker.store.client import one_line_errors, server_client
-
-    server = _Server(location, limits, server_client(location))
-    with one_line_errors(f"cannot read from {location.shown}"):
-        return server.experiment(name, by_epoch)
-
-
-@dataclass(slots=True)
-class _Server:
-    location: Location
-    limits: Limits
-    client: ServerClient
-    faults: dict[str, str] = field(default_factory=dict)  # why a path isn't asked for any more; "": why none is
-
-    def experiment(self, name: str, by_epoch: ByEpoch) -> Experiment:
-        experiment = self.client.get_experiment_by_name(name)
-        if not experiment or experiment.lifecycle_stage != "active":
-            deleted = str(experiment.experiment_id) if experiment else None
-            raise unknown_experiment(self.location, name, tuple(self.client.experiment_names()), deleted_id=deleted)
-        records = {}
-        for run in self.client.search_runs([experiment.experiment_id], max_results=self.limits.page):
-            info, data, uri = run.info, run.data, run.info.artifact_uri or ""
-            record = Record(info.run_id, info.run_name or "", info.status, info.start_time, info.end_time, uri)
-            record.params, record.tags, record.metrics = data.params, data.tags, data.metrics
-            record.datasets = [used_dataset(*used) for used in run.datasets]
-            records[info.run_id] = record
-        for run_id, curves in curves_by_run(self._history(list(records.values()))).items():
-            records[run_id].curves.update(curves)
-        return assemble(name, experiment.tags, records.values(), self._fetch, by_epoch)
-
-    def _history(self, records: Sequence[Record]) -> Iterator[MetricRow]:
-        for start in range(0, len(records), self.limits.runs):
-            some = records[start : start + self.limits.runs]
-            for key in sorted({key for record in some for key in record.metrics}):
-                yield from self._values([record.run_id for record in some if key in record.metrics], key)
-
-    def _values(self, run_ids: Sequence[str], key: str) -> Iterator[MetricRow]:
-        """Ask for one metric; an answer as long as the limit may have been cut and is asked for again in halves."""
-        rows = self.client.get_metric_histories(run_ids, key, self.limits.values)
-        if len(rows) < self.limits.values:
-            for order, row in enumerate(rows):
-                yield row.run_id, key, row.step, row.value, row.timestamp, order
-        elif len(run_ids) > 1:
-            half = len(run_ids) // 2
-            yield from self._values(run_ids[:half], key)
-            yield from self._values(run_ids[half:], key)
-        else:
-            for order, row in enumerate(self.client.get_metric_history(run_ids[0], key)):
-                yield run_ids[0], key, row.step, row.value, row.timestamp, order
-
-    def _fetch(self, record: Record, path: str) -> bytes | None:
-        """Return an artifact.
-
-        None is asked for after one that the server didn't bring in time, nor any of a path that was too long once.
-        """
-        from tracker.store.client import MlflowException, ServerError, TooLongError, in_one_line
-
-        if fault := self.faults.get("") or self.faults.get(path):
-            raise OSError(fault)
-        try:
-            return self.client.fetch(record.run_id, path)
-        except ServerError as error:
-            fault = in_one_line(error)
-            if isinstance(error, TooLongError):
-                self.faults[path] = fault
-            raise OSError(fault) from error
-        except (MlflowException, OSError) as error:
-            self.faults[""] = in_one_line(error)
-            raise OSError(self.faults[""]) from error

@@ -16,6 +16,7 @@ import os
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import quote, unquote, urljoin, urlsplit
@@ -53,7 +54,9 @@ _BATCH = 100  # params or tags in one call
 
 _API, _AJAX = "/api/2.0/mlflow", "/ajax-api/2.0/mlflow"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
-_OK, _NOT_FOUND, _LOGIN_FAILED = 200, 404, {401, 403}
+_OK, _BAD_REQUEST, _NOT_FOUND, _LOGIN_FAILED = 200, 400, 404, {401, 403}
+_SMALL_PAGE = 500  # runs; some servers refuse pages of 1,000
+_ONCE: dict[str, Any] = {"max_retries": 1, "retry_codes": ()}  # but if the connection was closed since the last time
 
 
 class ServerError(MlflowException):  # type: ignore[misc]
@@ -70,6 +73,10 @@ class ServerError(MlflowException):  # type: ignore[misc]
 
 class TooLongError(ServerError):
     """A server whose answer has no end, or might as well have none."""
+
+
+class NotServedError(ServerError):
+    """An address that a server, or a proxy before it, answers with a page or a redirect rather than with data."""
 
 
 _Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.\-]*\Z", max_length=256)]
@@ -176,6 +183,7 @@ class _File(Struct):
 
 class _Files(Struct):
     files: list[_File] | None = None
+    next_page_token: str | None = None
 
 
 class _Nothing(Struct):
@@ -212,7 +220,7 @@ class ServedExperiment:
 
 
 T = TypeVar("T")
-Page = TypeVar("Page", _Runs, _Experiments, _History)
+Page = TypeVar("Page", _Runs, _Experiments, _History, _Files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +242,7 @@ class ServerClient:
     def __init__(self, location: Location) -> None:
         self._location = location
         self._places: dict[str, str] = {}
+        self._serves = True  # artifacts of its own under an address of their own, as far as is known
 
     def ask(
         self,
@@ -271,10 +280,10 @@ class ServerClient:
             raise self._redirected(endpoint, answer)
         return answer
 
-    def call(self, method: str, endpoint: str, kind: type[T], **query: Any) -> T:
-        """Call the interface, and return what it answers as the type that it must be of."""
+    def call(self, method: str, endpoint: str, kind: type[T], *, options: Any = None, **query: Any) -> T:
+        """Call the interface, and return what it answers as the type that it must be of; `options` as of `ask`."""
         given = {key: value for key, value in query.items() if value is not None}
-        sent: dict[str, Any] = {"params" if method == "GET" else "json": given}
+        sent: dict[str, Any] = {"params" if method == "GET" else "json": given, **(options or {})}
         answer = self.ask(method, endpoint, **sent)
         if answer.status != _OK:
             raise self.refusal(endpoint, answer)
@@ -284,8 +293,9 @@ class ServerClient:
         try:  # by the standard library, for MLflow writes NaN as no JSON has it
             return msgspec.convert(json.loads(answer.content or b"{}"), kind, strict=False)
         except (ValueError, RecursionError, msgspec.MsgspecError) as error:
-            what = "an HTML page" if _is_html(answer) else f"something else ({self._shown(str(error))})"
-            raise ServerError(
+            is_page = _is_html(answer)
+            what = "an HTML page" if is_page else f"something else ({self._shown(str(error))})"
+            raise (NotServedError if is_page else ServerError)(
                 f"{endpoint} was answered with {what}: check that {self._location.shown} is a tracking server"
             ) from error
 
@@ -304,6 +314,11 @@ class ServerClient:
             reason, what = "", f"{what}MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
         else:
             what = f"{endpoint} was answered with status {answer.status}"
+        if answer.status == _NOT_FOUND and not code:
+            reason += (
+                f"; check that {self._location.shown} is a tracking server: its address may need a path, such as "
+                f"{self._location.shown}/mlflow"
+            )
         known = code if isinstance(code, str) and code.isidentifier() else "INTERNAL_ERROR"
         return ServerError(what + reason, answer.status, known)
 
@@ -318,7 +333,7 @@ class ServerClient:
 
     def _redirected(self, endpoint: str, answer: Answer) -> ServerError:
         target = self._shown(public_uri(urljoin(self._location.public + "/", answer.target))) or "nowhere"
-        return ServerError(
+        return NotServedError(
             f"{endpoint} was answered with a redirect to {target}, which isn't followed: if that is the tracking "
             "server, give its address as --tracking-uri"
         )
@@ -394,7 +409,19 @@ class ServerClient:
         run_view_type: int = ViewType.ACTIVE_ONLY,
         max_results: int = 1_000,
     ) -> list[ServedRun]:
-        """Return all runs of some experiments, asked for in pages of `max_results`."""
+        """Return all runs of some experiments, asked for in pages of `max_results`, or fewer if the server refuses."""
+        try:
+            return self._runs(experiment_ids, filter_string, run_view_type, max_results)
+        except ServerError as error:
+            if error.get_http_status_code() != _BAD_REQUEST or max_results <= _SMALL_PAGE:
+                raise
+            with suppress(ServerError):
+                return self._runs(experiment_ids, filter_string, run_view_type, _SMALL_PAGE)
+            raise
+
+    def _runs(
+        self, experiment_ids: Sequence[str], filter_string: str, run_view_type: int, max_results: int
+    ) -> list[ServedRun]:
         runs: dict[str, ServedRun] = {}
         view = "ALL" if run_view_type == ViewType.ALL else "ACTIVE_ONLY"
 
@@ -519,27 +546,70 @@ class ServerClient:
 
     # ---- artifacts ----
 
-    def fetch(self, run_id: str, path: str) -> bytes | None:
-        """Return a run's artifact, None if it isn't there.
+    def artifacts_in(self, run_id: str, folder: str, artifact_uri: str = "") -> frozenset[str]:
+        """Return the paths of a run's artifacts, files and folders, in a folder; none of one that isn't there.
 
-        Some servers answer with status 500 if it isn't, so that isn't tried again.
+        Asked for an artifact that isn't there, many servers answer as if they had failed. If `artifact_uri` is the
+        server's own, it is asked as the place that it is, which takes a quarter of the time.
         """
-        query = {"run_uuid": run_id, "path": path}
+        own = _served_path(artifact_uri, self._location.uri)
+        if own is not None and self._serves:
+            try:
+                names = self._listed(_ARTIFACTS, path=f"{own}/{folder}".rstrip("/"))
+            except ServerError:
+                self._serves = False  # as with ``--no-serve-artifacts``
+            else:
+                return frozenset(f"{folder}/{name}".lstrip("/") for name in names)
+        return self._listed(f"{_API}/artifacts/list", run_id=run_id, path=folder or None)
+
+    def _listed(self, endpoint: str, **query: str | None) -> frozenset[str]:
+        paths: set[str] = set()
+
+        def ask(token: str | None) -> _Files:
+            return self.call("GET", endpoint, _Files, options=_ONCE, **query, page_token=token)
+
+        def new_in(page: _Files) -> int:
+            before = len(paths)
+            paths.update(file.path for file in page.files or ())
+            return len(paths) - before
+
+        for _ in self._pages(ask, new_in):
+            pass
+        return frozenset(paths)
+
+    def fetch(self, run_id: str, path: str, artifact_uri: str = "") -> bytes:
+        """Return a run's artifact, which should be there; see `artifacts_in`.
+
+        It is looked for in both places if it may be: a proxy may let only one be seen.
+        """
+        own = _served_path(artifact_uri, self._location.uri)
+        places: list[tuple[str, dict[str, str]]] = [("/get-artifact", {"run_uuid": run_id, "path": path})]
+        if own is not None:
+            places.insert(0 if self._serves else 1, (quote(f"{_ARTIFACTS}/{own}/{path}"), {}))
+        try:
+            return self._download(*places[0], path)
+        except TooLongError:
+            raise
+        except ServerError:
+            for place in places[1:]:
+                with suppress(ServerError):
+                    return self._download(*place, path)
+            raise
+
+    def _download(self, endpoint: str, query: Mapping[str, str], path: str) -> bytes:
         longest = LARGEST_ARCHIVE if path.endswith(".npz") else LARGEST_TABLE
-        answer = self.ask("GET", "/get-artifact", params=query, longest=longest, retry_codes=())
+        answer = self.ask("GET", endpoint, params=query, longest=longest, **_ONCE)
         if answer.status == _NOT_FOUND:
-            return None
+            raise NotServedError(f"{endpoint} was answered with status 404 instead of {path}", _NOT_FOUND)
         if answer.status != _OK:
-            raise self.refusal("/get-artifact", answer)
+            raise self.refusal(endpoint, answer)
         if "html" in answer.kind.lower():  # a page to log in at, for example
-            raise ServerError(f"/get-artifact was answered with an HTML page instead of {path}")
+            raise NotServedError(f"{endpoint} was answered with an HTML page instead of {path}")
         return answer.content
 
     def has_artifact(self, run_id: str, path: str) -> bool:
         """Return whether a run has an artifact, a file or a folder."""
-        folder = path.rpartition("/")[0] or None
-        listed = self.call("GET", f"{_API}/artifacts/list", _Files, run_id=run_id, path=folder)
-        return any(file.path == path for file in listed.files or ())
+        return path in self.artifacts_in(run_id, path.rpartition("/")[0])
 
     def send_artifact(self, run_id: str, content: IO[bytes], path: str) -> None:
         """Send an open file to the server, which keeps it; nothing is written to a place that the server names."""

@@ -1,0 +1,187 @@
+"""An experiment and all its runs, read from a tracking server: in bulk where it can, and several requests at once.
+
+Not every server can do all that MLflow's newest does. Histories are asked for run by run if it doesn't give many
+together, as MLflow before 2.0 and proxies that let nothing but ``/api`` be seen. Artifacts of
+others' runs are listed before they are fetched, as many servers answer a request for a missing one with status 500; of
+tracker's own, which have them, if they aren't brought. What is wrong with an artifact never ends
+the reading: it is a fact about that run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from tracker.store.client import (
+    MlflowException,
+    NotServedError,
+    ServerError,
+    TooLongError,
+    in_one_line,
+    one_line_errors,
+    server_client,
+)
+from tracker.store.mlflow_run import Record, assemble, curves_by_run, unknown_experiment, used_dataset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tracker.store import ByEpoch, Experiment
+    from tracker.store.location import Location
+    from tracker.store.mlflow_run import MetricRow
+    from tracker.store.server import MetricValue, ServerClient
+
+T = TypeVar("T")
+
+AT_ONCE = 8  # requests
+_MOST_FAILURES = 5  # in a row, to list artifacts or to bring them
+_OUR_TAGS = "tracker."  # runs with some have mostly what is asked for: it is listed only if it isn't brought
+_LISTING, _FETCHING = "listing", "fetching"
+_NO_BULK = {403, 404, 405, 501}  # how servers and proxies answer a request for many histories that they can't serve
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is asked for at once."""
+
+    page: int = 1_000  # runs per page
+    runs: int = 100  # runs whose metrics are asked for together: the server takes no more
+    values: int = 25_000  # values in an answer: the server silently cuts longer ones
+
+
+def read_server(location: Location, name: str, by_epoch: ByEpoch, limits: Limits = Limits()) -> Experiment:
+    """Read an experiment from a tracking server; raises `StoreError` if it can't be reached or refuses."""
+    server = _Server(location, limits, server_client(location))
+    with one_line_errors(f"cannot read from {location.shown}"):
+        return server.experiment(name, by_epoch)
+
+
+@dataclass(slots=True)
+class _Server:
+    location: Location
+    limits: Limits
+    client: ServerClient
+    has_bulk: bool = True  # as far as is known
+    artifacts: _Artifacts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.artifacts = _Artifacts(self.client)
+
+    def experiment(self, name: str, by_epoch: ByEpoch) -> Experiment:
+        experiment = self.client.get_experiment_by_name(name)
+        if not experiment or experiment.lifecycle_stage != "active":
+            deleted = str(experiment.experiment_id) if experiment else None
+            raise unknown_experiment(self.location, name, tuple(self.client.experiment_names()), deleted_id=deleted)
+        records = {}
+        for run in self.client.search_runs([experiment.experiment_id], max_results=self.limits.page):
+            info, data, uri = run.info, run.data, run.info.artifact_uri or ""
+            record = Record(info.run_id, info.run_name or "", info.status, info.start_time, info.end_time, uri)
+            record.params, record.tags, record.metrics = data.params, data.tags, data.metrics
+            record.datasets = [used_dataset(*used) for used in run.datasets]
+            records[info.run_id] = record
+        for run_id, curves in curves_by_run(self._history(list(records.values()))).items():
+            records[run_id].curves.update(curves)
+        return assemble(name, experiment.tags, records.values(), self.artifacts.fetch, by_epoch, at_once=AT_ONCE)
+
+    def _history(self, records: Sequence[Record]) -> Iterator[MetricRow]:
+        parts = [records[start : start + self.limits.runs] for start in range(0, len(records), self.limits.runs)]
+        wanted = [
+            ([record.run_id for record in part if key in record.metrics], key)
+            for part in parts
+            for key in sorted({key for record in part for key in record.metrics})
+        ]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            if wanted and not self._try_bulk(*wanted[0]):
+                wanted = [([run_id], key) for run_ids, key in wanted for run_id in run_ids]
+            for rows in pool.map(lambda each: self._values(*each), wanted):
+                yield from rows
+
+    def _try_bulk(self, run_ids: Sequence[str], key: str) -> bool:
+        """Find out whether the server gives the values of several runs together."""
+        try:
+            self.client.get_metric_histories(run_ids[:1], key, self.limits.values)
+        except ServerError as error:
+            self.has_bulk = not (isinstance(error, NotServedError) or error.get_http_status_code() in _NO_BULK)
+            if self.has_bulk:
+                raise
+        return self.has_bulk
+
+    def _values(self, run_ids: Sequence[str], key: str) -> list[MetricRow]:
+        """Ask for one metric; an answer as long as the limit may have been cut and is asked for again in halves."""
+        if self.has_bulk:
+            values = self.client.get_metric_histories(run_ids, key, self.limits.values)
+            if len(values) < self.limits.values:
+                return [_row(value.run_id, key, order, value) for order, value in enumerate(values)]
+            if len(run_ids) > 1:
+                half = len(run_ids) // 2
+                return [*self._values(run_ids[:half], key), *self._values(run_ids[half:], key)]
+        (run_id,) = run_ids
+        return [
+            _row(run_id, key, order, value) for order, value in enumerate(self.client.get_metric_history(run_id, key))
+        ]
+
+
+def _row(run_id: str, key: str, order: int, value: MetricValue) -> MetricRow:
+    return run_id, key, value.step, value.value, value.timestamp, order
+
+
+@dataclass(slots=True)
+class _Artifacts:
+    """Lists a server's artifacts and fetches those that are there.
+
+    What the server didn't do in time, or several times in a row couldn't, it isn't asked for again: neither to list nor
+    to bring artifacts, nor for any of a path that was too long once.
+    """
+
+    client: ServerClient
+    listed: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)  # by run and folder
+    faults: dict[str, str] = field(default_factory=dict)  # why something, or a path, isn't asked for any more
+    failures: Counter[str] = field(default_factory=Counter)  # in a row
+
+    def fetch(self, record: Record, path: str) -> bytes | None:
+        """Return a run's artifact, None if it isn't there; raise `OSError` with the reason if it can't be read."""
+        is_likely = any(tag.startswith(_OUR_TAGS) for tag in record.tags)
+        if not is_likely and not self._is_listed(record, path):
+            return None
+        try:
+            return self._tried(_FETCHING, lambda: self.client.fetch(record.run_id, path, record.artifact_uri), path)
+        except OSError as error:
+            if is_likely and not self._is_listed(record, path):
+                return None
+            self._count(_FETCHING, error)
+            raise
+
+    def _is_listed(self, record: Record, path: str) -> bool:
+        run_id, folder = record.run_id, path.rpartition("/")[0]
+        if (run_id, folder) not in self.listed:
+            try:
+                self.listed[run_id, folder] = self._tried(
+                    _LISTING, lambda: self.client.artifacts_in(run_id, folder, record.artifact_uri)
+                )
+            except OSError as error:
+                self._count(_LISTING, error)
+                raise
+        return path in self.listed[run_id, folder]
+
+    def _tried(self, what: str, work: Callable[[], T], path: str = "") -> T:
+        if fault := self.faults.get(what) or self.faults.get(path):
+            raise OSError(fault)
+        try:
+            done = work()
+        except (MlflowException, OSError) as error:
+            fault = in_one_line(error)
+            if isinstance(error, TooLongError):
+                self.faults[path or what] = fault
+            elif not isinstance(error, ServerError):
+                self.faults[what] = fault
+            raise OSError(fault) from error
+        self.failures[what] = 0
+        return done
+
+    def _count(self, what: str, error: OSError) -> None:
+        """Ask for no more if the server refused several times in a row."""
+        self.failures[what] += isinstance(error.__cause__, ServerError)
+        if self.failures[what] >= _MOST_FAILURES:
+            self.faults.setdefault(what, str(error))
