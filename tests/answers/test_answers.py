@@ -254,7 +254,7 @@ class TestPatience:
         run = replace(make_run(1, "1101", {"C": "1"}, val_loss=FALLING), tags={})
         found = answer(build_report("e", [run]), "patience")
         assert found.sentence.startswith("Yes: patience 2 would have found the same best epoch and ended training at")
-        assert found.tables[0].rows[0][:4] == ("Run 1", "none", "11", "no earlier")
+        assert found.tables[0].rows[0][:4] == ("Run 1", "–", "11", "no earlier")
 
 
 class TestFolds:

@@ -204,6 +204,48 @@ class TestSentence:
             "No patience would have ended run 1 any earlier."
         )
 
+    def test_sentence_of_a_run_that_another_metric_ended_says_what_it_is_about(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        params = {"monitor": "val_accuracy", "patience": "2", "min_delta": "0", "restore_best_weights": "True"}
+        foreign, metrics = {"tracker.dataset": "", "tracker.split": ""}, {"stopped_epoch": 2.0}
+        falling = made(1, params=params, tags=foreign, metrics=metrics, val_loss=[1.0, 0.9, 0.8])
+        assert sentence_of(studied(falling), "early_stopping") == (
+            "Early stopping on validation loss would never have triggered in run 1: it improved in every epoch. Its "
+            "own early stopping watched val_accuracy (patience 2) and ended it at epoch 3."
+        )
+        silent = made(1, tags=foreign, val_loss=[0.9, 0.5, *[0.6] * 6, 0.4])
+        assert sentence_of(studied(silent), "early_stopping") == (
+            "With patience 5 on validation loss, run 1 would have ended at epoch 7 with the weights of epoch 2."
+        )
+
+    def test_sentence_of_a_run_that_autologging_says_watched_validation_loss(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        params = {"monitor": "val_loss", "patience": "5", "min_delta": "0.04", "restore_best_weights": "False"}
+        run = made(1, params=params, tags={"tracker.dataset": "", "tracker.split": ""}, val_loss=SERIES)
+        (found,) = early_stopping(studied(run))
+        assert (found.details.own, found.details.own_metric) == (5, None)
+        assert answers(found)[2] == (6, 6, 5, False)  # what is lower by less is no improvement
+
+    def test_sentence_of_a_run_that_goes_on_with_another_says_from_which_epoch(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        run = made(1, params={"initial_epoch": "3", "steps_per_epoch": "None", "validation_freq": "1"}, val_loss=SERIES)
+        run.curves["val_loss"].steps[:] += 2
+        assert sentence_of(studied(run), "early_stopping") == (
+            "Early stopping can't be replayed for run 1: its validation loss was logged from epoch 4 on."
+        )
+
+    def test_sentence_of_boosting_says_that_its_rounds_are_no_epochs(self, made: MakeRun, studied: MakeStudy) -> None:
+        run = made(
+            1, params={"num_boost_round": "3"}, tags={"tracker.dataset": ""}, **{"eval-logloss": [0.9, 0.5, 0.6]}
+        )
+        assert sentence_of(studied(run), "early_stopping") == (
+            "Early stopping can't be replayed for run 1: it logged eval-logloss by round of boosting, and only epochs "
+            "are replayed."
+        )
+
     @pytest.mark.parametrize(("losses", "patience", "end"), [([np.nan] * 7, 5, 6), ([np.nan, np.nan, 0.6], 1, 2)])
     def test_sentence_says_that_there_would_be_nothing_to_keep(
         self, made: MakeRun, studied: MakeStudy, losses: list[float], patience: int, end: int

@@ -29,6 +29,13 @@ class TestLearningRates:
         (found,) = learning_rates(studied(made(1, val_loss=LOSSES)))
         assert found.verdict == "unknown"
 
+    def test_sentence_of_rates_at_other_steps_says_at_which(self, made: MakeRun, studied: MakeStudy) -> None:
+        run = made(1, learning_rate=[0.1, 0.01])
+        run.curves["learning_rate"].steps[:] *= 100
+        assert sentence_of(studied(run), "learning_rate") == (
+            "Run 1 logged learning_rate at steps 100 to 200, so it is unknown which epoch a value is of."
+        )
+
     def test_learning_rates_take_a_rate_that_always_changes_for_a_schedule(
         self, made: MakeRun, studied: MakeStudy
     ) -> None:

@@ -63,6 +63,41 @@ class TestOverfitting:
         (found,) = overfitting(studied(run))
         assert (found.details.overfits, found.details.by_gap) == (overfits, overfits is True)
 
+    @pytest.mark.parametrize(
+        ("curves", "overfits", "text"),
+        [
+            ({"validation_0-rmse": RISING}, True,
+             "overfits: after round 3 of 10, validation_0-rmse rose from 0.500 to 0.850."),
+            ({"eval-logloss": RISING, "train-logloss": FALLING, "eval-error": FALLING}, True,
+             "after round 3, train-logloss fell from 0.600 to 0.050 while eval-logloss rose from 0.500 to 0.850."),
+            ({"valid_1-binary_logloss": FALLING, "training-binary_logloss": FALLING}, False,
+             "valid_1-binary_logloss was still falling when training ended (lowest at round 10 of 10)."),
+            ({"validation_0-error": [0.5, 0.2, *[0.21, 0.22] * 4]}, None,
+             "is unclear: after round 2, its validation_0-error rises by no more than it fluctuates."),
+        ],
+    )  # fmt: skip
+    def test_boosting_overfits_by_its_losses_of_each_round(
+        self,
+        made: MakeRun,
+        studied: MakeStudy,
+        curves: dict[str, list[float]],
+        text: str,
+        *,
+        overfits: bool | None,
+    ) -> None:
+        study = studied(made(1, params={"num_boost_round": "10"}, **curves))
+        (found,) = overfitting(study)
+        assert (found.details.overfits, found.details.best_epoch) == (overfits, None)
+        assert sentence_of(study, "overfitting").endswith(text)
+
+    def test_overfitting_compares_losses_at_the_epochs_that_were_validated(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        run = made(1, params={"epochs": "20"}, loss=np.linspace(1, 0.05, 20), val_loss=RISING)
+        run.curves["val_loss"].steps[:] *= 2
+        (found,) = overfitting(studied(run))
+        assert (found.details.best_epoch, found.details.overfits) == (6, True)
+
     def test_overfitting_is_unclear_without_training_loss(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = overfitting(studied(made(1, val_loss=RISING)))
         assert (found.details.trend, found.details.overfits) == (True, None)

@@ -268,7 +268,7 @@ class TestFinding:
         assert finding(lost) == "The run's loss is not finite from epoch 2 on; the last epoch is 2."
 
     def test_finding_says_what_was_not_logged(self, result) -> None:
-        assert finding(result({"loss": [1, 1]})).endswith("no validation loss was logged.")
+        assert finding(result({"loss": [1, 1]})).endswith("no validation loss was logged by epoch.")
 
 
 class TestFindingOfAll:
@@ -277,7 +277,7 @@ class TestFindingOfAll:
 
     def test_finding_of_all_speaks_of_accuracy_if_no_loss_was_logged(self, of) -> None:
         runs = of(*[{"val_accuracy": [0.2, 0.5]}] * 2)
-        assert finding_of_all(runs) == "Accuracy by epoch of 2 runs; no validation loss was logged."
+        assert finding_of_all(runs) == "Accuracy by epoch of 2 runs; no validation loss was logged by epoch."
 
 
 class TestTable:

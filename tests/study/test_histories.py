@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from tracker.runs import Curve, Run
-from tracker.study.histories import LoggedSteps, by_epoch, epoch_limit, identical, same_until, steps_without_epochs
+from tracker.study.histories import (
+    LoggedSteps,
+    by_epoch,
+    epoch_limit,
+    identical,
+    rounds_of,
+    same_until,
+    steps_without_epochs,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,6 +105,39 @@ class TestByEpoch:
     def test_by_epoch_keeps_a_history_that_begins_after_the_epoch_it_is_said_to_have_stopped_at(self) -> None:
         run = run_of(metrics={"stopped_epoch": 0.0, "restored_epoch": 0.0}, val_loss=at([1, 2, 3]))
         assert epochs(run) == [1, 2, 3]
+
+    @pytest.mark.parametrize("first", [99, 100])
+    def test_by_epoch_takes_batches_at_the_end_of_each_epoch_to_epochs(self, first: int) -> None:
+        steps = range(first, 600, 100)[:5]
+        assert epochs(run_of({"num_epochs": "5"}, val_loss=at(steps))) == [1, 2, 3, 4, 5]
+        assert epochs(run_of({"num_epochs": "6"}, val_loss=at(steps))) is None
+        assert epochs(run_of(val_loss=at(steps))) is None
+
+    def test_by_epoch_takes_what_lightning_logs_as_an_epoch_begins_to_its_epoch(self) -> None:
+        epoch = at([10, 14, 20, 29, 44], [0, 0, 1, 1, 2])
+        assert epochs(run_of(**{"lr-Adam": at([0, 15, 30])}, epoch=epoch), "lr-Adam") == [1, 2, 3]
+        for steps in ([0, 15], [0, 30, 31], [9, 15, 30], [0, 5, 15]):
+            assert epochs(run_of(**{"lr-Adam": at(steps)}, epoch=epoch), "lr-Adam") is None
+
+    def test_by_epoch_counts_on_where_keras_goes_on_with_a_training(self) -> None:
+        keras = {"initial_epoch": "3", "steps_per_epoch": "None", "validation_freq": "1", "epochs": "9"}
+        run = run_of(keras, loss=at(range(3, 9)), val_loss=at([4, 6, 8]))
+        assert (epochs(run, "loss"), epochs(run)) == ([4, 5, 6, 7, 8, 9], [5, 7, 9])
+        assert epochs(run_of({"initial_epoch": "3"}, loss=at(range(3, 9))), "loss") is None  # from 0 or from 1
+
+    def test_by_epoch_of_boosting_is_none_whatever_its_first_round(self) -> None:
+        names = {"num_boost_round": "3", "n_estimators": "3"}
+        for name, value in names.items():
+            run = run_of({name: value}, **{"validation_0-rmse": at([0, 1, 2]), "val_accuracy": at([0, 1, 2])})
+            assert (epochs(run, "validation_0-rmse"), epochs(run, "val_accuracy")) == (None, None)
+            assert rounds_of(run).validation.epochs.tolist() == [1, 2, 3]
+        assert rounds_of(run_of({"num_boost_round": "3"}, **{"eval-auc": at([0, 1, 2])})) is None
+
+    @pytest.mark.parametrize(("stopped", "best"), [(2, 1), (3, 2)])  # as XGBoost and LightGBM count
+    def test_rounds_are_without_the_best_that_autologging_adds(self, stopped: int, best: int) -> None:
+        metrics = {"stopped_iteration": float(stopped), "best_iteration": float(best)}
+        run = run_of({"num_boost_round": "9"}, metrics, **{"eval-rmse": at([0, 1, 2, 3], [0.9, 0.4, 0.5, 0.4])})
+        assert rounds_of(run).validation.values.tolist() == [0.9, 0.4, 0.5]
 
     def test_by_epoch_of_epochs_beyond_any_number_is_none(self) -> None:
         assert epochs(run_of(epoch=at([1, 2], [1e308, 1.7e308]), val_loss=at([1, 2]))) == [1, 2]

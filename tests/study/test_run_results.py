@@ -119,7 +119,8 @@ class TestRunResults:
 
     def test_run_results_keeps_the_epoch_that_keras_restored(self, made: MakeRun) -> None:
         metrics = {"restored_epoch": 1.0, "stopped_epoch": 3.0}
-        found = result_of(made(1, metrics=metrics, val_loss=LOSSES, val_accuracy=[0.1, 0.9, 0.3, 0.4]))
+        params = {"restore_best_weights": "True"}
+        found = result_of(made(1, params=params, metrics=metrics, val_loss=LOSSES, val_accuracy=[0.1, 0.9, 0.3, 0.4]))
         assert (found.best_epoch, found.kept_epoch, found.val_accuracy) == (3, 2, 0.9)
 
     def test_run_results_keeps_the_last_epoch_where_keras_restored_none(self, made: MakeRun) -> None:
@@ -214,8 +215,8 @@ class TestKeptEpoch:
             ({"restore_best_weights": "False"}, {}, 4),
             ({"restore_best_weights": "True"}, {"stopped_epoch": 3, "restored_epoch": 1}, 2),
             ({"restore_best_weights": "True", "monitor": "val_loss"}, {}, None),
-            ({}, {"restored_epoch": 1}, None),
-            ({}, {"stopped_epoch": 3, "restored_epoch": 9}, None),
+            ({}, {"restored_epoch": 1, "stopped_epoch": 3}, None),  # Lightning's, which restores nothing
+            ({"restore_best_weights": "True"}, {"stopped_epoch": 3, "restored_epoch": 9}, None),
             ({}, {"best_epoch": 2, "best_val_loss": 0.1, "stop_epoch": 3}, None),
         ],
     )

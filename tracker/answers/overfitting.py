@@ -9,6 +9,7 @@ from tracker.conclusions.conclusion import Table
 from tracker.conclusions.overfitting import Overfitting
 from tracker.wording import (
     NONE,
+    begun,
     capitalised,
     counted,
     is_informative,
@@ -86,25 +87,27 @@ def _verdict_text(findings: Findings, known: Sequence[tuple[Conclusion, Overfitt
 def _example_text(findings: Findings, conclusion: Conclusion, details: Overfitting) -> str:
     """Return what the losses of a run did after its best epoch, and how much better it is on its training clips."""
     run, text = findings.wording.run(conclusion.runs[0]), ""
-    epoch, last = details.best_epoch, details.last_epoch
+    best, last, unit, (_, validation_loss) = details.best, details.last, details.unit, details.names
     where = f"With {run}'s kept weights"
-    if None not in (details.best_loss, details.last_loss, details.best_val_loss, details.last_val_loss):
-        training = _course("training loss", details.best_loss or 0.0, details.last_loss or 0.0)
-        validation = _course("validation loss", details.best_val_loss or 0.0, details.last_val_loss or 0.0)
-        text = f"After {run}'s best epoch, {epoch}, {training} and {validation}."
+    values = (details.best_loss, details.last_loss), (details.best_val_loss, details.last_val_loss)
+    courses = [_course(name, *pair) for name, pair in zip(details.names, values, strict=True)]
+    if courses[1] and (courses[0] or unit == "round"):
+        text = f"After {run}'s best {unit}, {best}, {' and '.join(filter(None, courses))}."
         if details.overfits is False and details.still_falling:
-            text = (
-                f"Validation loss of {run} was still falling when training ended (lowest at epoch {epoch} of {last})."
-            )
+            ended = f"was still falling when training ended (lowest at {unit} {best} of {last})"
+            text = f"{begun(validation_loss)} of {run} {ended}."
         elif details.overfits is False:
-            text = f"After {run}'s best epoch, {epoch}, neither loss moved by more than it fluctuates."
-        elif last == epoch:
-            text = f"Validation loss of {run} was lowest at its last epoch, {last}."
-        where = "At that epoch" if details.kept_epoch == epoch else where
+            text = f"After {run}'s best {unit}, {best}, neither loss moved by more than it fluctuates."
+        elif last == best:
+            text = f"{begun(validation_loss)} of {run} was lowest at its last {unit}, {last}."
+        where = "At that epoch" if details.kept_epoch == best else where
     return f"{text} {_gap_text(details, where)}".strip()
 
 
-def _course(what: str, before: float, after: float) -> str:
+def _course(what: str, before: float | None, after: float | None) -> str:
+    """Return what a loss did from the best epoch or round to the last, nothing if that is unknown."""
+    if before is None or after is None:
+        return ""
     if before == after:
         return f"{what} stayed at {metric_text(before)}"
     start, end = losses(before, after)
@@ -141,11 +144,12 @@ def _table(findings: Findings, known: Sequence[tuple[Conclusion, Overfitting]]) 
             [percent_cell(fraction) for fraction in (gap.train_accuracy, gap.val_accuracy)] if gap else [NONE] * 2
         )
         interval = points_interval_cell(gap.interval if gap else None)
-        epochs = NONE if details.best_epoch is None else f"{details.best_epoch} → {details.last_epoch}"
+        epochs = NONE if details.best is None else f"{details.best} → {details.last}"
         rows.append(
             (capitalised(findings.wording.run(conclusion.runs[0])), epochs, *course, *accuracies, interval, answer)
         )
-    header = ("run", "best → last epoch", "training loss", "validation loss", "training accuracy",
+    units = sorted({details.unit for _, details in known})
+    header = ("run", f"best → last {' or '.join(units)}", "training loss", "validation loss", "training accuracy",
               "validation accuracy", "gap, 95% interval", "overfits")  # fmt: skip
     more = "" if len(known) <= _MOST_ROWS else f" (the best {_MOST_ROWS} of {len(known)} runs)"
     return (Table(f"Losses and accuracies{more}", header, tuple(rows)),)

@@ -33,11 +33,12 @@ def patience(findings: Findings) -> Answer | None:
     enough = [pair for pair in known if pair[1].enough is not None]
     replayed = sum(bool(details.patiences) for _, details in found)
     first = _enough_text(findings, enough, replayed) if enough else _not_enough_text(findings, known)
+    rule = _rule_of_thumb_text(findings, known) if enough else ""
     return Answer(
         "patience",
         "Would a shorter patience have been enough?",
         "Replay",
-        " ".join(filter(None, [first, _rule_of_thumb_text(findings, known) if enough else ""])),
+        " ".join(filter(None, [first, rule, _other_metric_text(findings, known)])),
         conclusions=tuple(conclusion.id for conclusion, _ in known),
         tables=_table(findings, known),
     )
@@ -104,6 +105,15 @@ def _rule_of_thumb_text(findings: Findings, known: Sequence[_Found]) -> str:
     return f"{head}, with {listing(after)} {clips} correct instead of {listing(before)}."
 
 
+def _other_metric_text(findings: Findings, known: Sequence[_Found]) -> str:
+    """Return which runs' own early stopping watched another metric than the one that is replayed."""
+    others = {c.runs[0]: details.own_metric for c, details in known if details.own_metric is not None}
+    if not others:
+        return ""
+    who, metrics = findings.who(list(others)), listing(list(dict.fromkeys(filter(None, others.values()))))
+    return f"This is about validation loss; {who} watched {metrics}."
+
+
 def _at(details: EarlyStopping, number: int) -> Patience | None:
     return next((answer for answer in details.patiences if answer.patience == number), None)
 
@@ -113,14 +123,16 @@ def _table(findings: Findings, known: Sequence[_Found]) -> tuple[Table, ...]:
     rows = []
     for conclusion, details in known[:_MOST_ROWS]:
         cells = [_cell(_at(details, number), details) for number in USUAL]
-        own = "none" if details.own is None else str(details.own)
+        own = NONE if details.own_is_unknown else "none" if details.own is None else str(details.own)
+        if details.own_metric is not None:
+            own = f"{details.own_metric_patience} on {details.own_metric}"
         smallest = "none" if details.enough is None else str(details.enough.patience)
         run = capitalised(findings.wording.run(conclusion.runs[0]))
         kept = "" if details.kept_epoch is None else f" (keeps {details.kept_epoch})"
         rows.append((run, own, f"{details.stop_epoch or NONE}{kept}", *cells, smallest))
     header = ("run", "its patience", "ended at epoch", *(f"with {number}" for number in USUAL), "shortest enough")
     more = "" if len(known) <= _MOST_ROWS else f" (the best {_MOST_ROWS} of {len(known)} runs)"
-    return (Table(f"Where other patiences would have stopped{more}", header, tuple(rows)),)
+    return (Table(f"Where other patiences on validation loss would have stopped{more}", header, tuple(rows)),)
 
 
 def _cell(answer: Patience | None, details: EarlyStopping) -> str:

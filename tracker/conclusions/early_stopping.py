@@ -12,7 +12,6 @@ import numpy as np
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table, Verdict
 from tracker.replay import Stop, early_stoppings
 from tracker.runs.logged import correct
-from tracker.study.options import as_whole
 from tracker.study.run_results import RunResult, every_epoch, keeps_last
 from tracker.wording import counted, metric_text, seconds_cell, steps_text, whole_cell
 
@@ -55,7 +54,11 @@ class EarlyStopping(Details):
     exact_label: ClassVar[str] = "Replay"
 
     patiences: tuple[Patience, ...] = ()
-    own: int | None = None  # the run's own patience
+    own: int | None = None  # the run's own patience on its validation loss
+    own_is_unknown: bool = False  # whether it may have had one that it did not log
+    own_metric: str | None = None  # that its own early stopping watched, with which patience, if not validation loss
+    own_metric_patience: int | None = None
+    own_ended: bool = False  # whether that is known to have ended the run
     # of the run itself
     stop_epoch: int | None = None
     kept_epoch: int | None = None
@@ -65,6 +68,13 @@ class EarlyStopping(Details):
     enough: Patience | None = None  # the shortest of all patiences that keeps the same weights in fewer epochs
     steps: LoggedSteps | None = None  # at which its losses, or else accuracies, were logged if they aren't epochs
     best_epoch: int | None = None  # of the lowest validation loss: what is to be kept if it isn't known what was
+    metric: str | None = None  # that was logged by round of boosting
+    first_epoch: int | None = None  # that has a validation loss
+
+    @property
+    def on_loss(self) -> str:
+        """What sentences add to a patience if the run's own may be about another metric."""
+        return " on validation loss" if self.own_is_unknown or self.own_metric is not None else ""
 
     @property
     def target(self) -> int | None:
@@ -85,9 +95,22 @@ class EarlyStopping(Details):
             why = "its validation loss was not logged for every epoch"
             if self.steps is not None:
                 why = f"it logged {steps_text(self.steps)}"
+            elif self.first_epoch is not None and self.first_epoch > 1:
+                why = f"its validation loss was logged from epoch {self.first_epoch} on"
+            elif self.metric is not None:
+                why = f"it logged {self.metric} by round of boosting, and only epochs are replayed"
             return f"Early stopping can't be replayed for {run}: {why}."
+        text = self._replay_text(run)
+        if self.own_metric is None:
+            return text
+        ended = f" and ended it at epoch {self.stop_epoch}" if self.own_ended else ""
+        patience = f"patience {self.own_metric_patience}"
+        return f"{text} Its own early stopping watched {self.own_metric} ({patience}){ended}."
+
+    def _replay_text(self, run: str) -> str:
         if all(answer.censored for answer in self.patiences):
-            return f"Early stopping would never have triggered in {run}: its validation loss improved in every epoch."
+            it = "it" if self.on_loss else "its validation loss"
+            return f"Early stopping{self.on_loss} would never have triggered in {run}: {it} improved in every epoch."
         earlier = [answer for answer in self.patiences if answer.epochs_saved and answer.patience != self.own]
         usual = [answer for answer in earlier if answer.patience in USUAL]
         others = [a for a in usual or earlier if a.kept_epoch is None or a.kept_epoch != self.target]
@@ -95,7 +118,8 @@ class EarlyStopping(Details):
         if enough and others and enough not in usual and (enough.epochs_saved or 0) < worth_it:
             enough = None
         if enough is None:
-            return _other_text(run, others[-1], self) if others else f"No patience would have ended {run} any earlier."
+            none = f"No patience{self.on_loss} would have ended {run} any earlier."
+            return _other_text(run, others[-1], self) if others else none
         text, shorter = _enough_text(run, enough, self), [a for a in others if a.patience < enough.patience]
         return f"{text} {_shorter_text(shorter[-1], self)}" if shorter else text
 
@@ -124,10 +148,15 @@ class EarlyStopping(Details):
 def early_stopping(study: Study) -> Iterator[Conclusion]:
     """Conclude on each run; `unknown` if a validation loss is missing."""
     for result in study.results:
-        own, values = as_whole(result.run.params.get("early_stopping_patience")), every_epoch(result.curves.val_loss)
+        own, values = result.early_stopper, every_epoch(result.curves.val_loss)
         stop = result.stop_epoch if values is None else len(values)
+        other = own if own is not None and not own.watches_loss else None
         details = EarlyStopping(
-            own=own,
+            own=own.patience if own is not None and other is None else None,
+            own_is_unknown=own is None and not result.run.is_in_format,
+            own_metric=other.metric if other else None,
+            own_metric_patience=other.patience if other else None,
+            own_ended=other is not None and result.is_ended_by_early_stopping,
             stop_epoch=stop,
             kept_epoch=result.kept_epoch,
             correct=result.correct,
@@ -135,6 +164,8 @@ def early_stopping(study: Study) -> Iterator[Conclusion]:
             keeps_last=keeps_last(result.run),
             steps=result.steps_without_epochs,
             best_epoch=result.best_epoch,
+            metric=result.rounds.metric if result.rounds else None,
+            first_epoch=int(result.curves.val_loss.epochs[0]) if result.curves.val_loss else None,
         )
         verdict: Verdict = "unknown"
         if values is not None:
@@ -180,7 +211,8 @@ def _answer(result: RunResult, values: NDArray[np.float64], patience: int, stop:
 
 def _stops(result: RunResult, values: NDArray[np.float64], patiences: Sequence[int]) -> tuple[Stop, ...]:
     """Replay patiences as Keras does, but with the run's own rule for which weights are kept."""
-    replayed = early_stoppings(values, patiences)
+    own = result.early_stopper
+    replayed = early_stoppings(values, patiences, min_delta=own.min_delta if own and own.watches_loss else 0.0)
     if not result.run.is_in_format and not keeps_last(result.run):  # Keras itself restores the best
         return replayed
     epochs, keeps = np.arange(1, len(values) + 1), np.isfinite(values) | (not result.run.is_in_format)
@@ -205,7 +237,7 @@ def _correct(result: RunResult, epoch: int | None) -> NDArray[np.bool_] | None:
 
 def _enough_text(run: str, answer: Patience, details: EarlyStopping) -> str:
     """Return that a patience keeps the same weights, and the training that it saves."""
-    who = f"Early stopping with patience {answer.patience}"
+    who = f"Early stopping{details.on_loss} with patience {answer.patience}"
     if details.own is not None:
         who = f"Patience {answer.patience} instead of {details.own}"
     seconds = "" if answer.seconds_saved is None else f" ({seconds_cell(answer.seconds_saved)})"
@@ -225,7 +257,7 @@ def _shorter_text(answer: Patience, details: EarlyStopping) -> str:
 
 def _other_text(run: str, answer: Patience, details: EarlyStopping) -> str:
     """Return where a patience would have ended the run and with which weights."""
-    head = f"With patience {answer.patience}, {run} would have ended at epoch {answer.stop_epoch}"
+    head = f"With patience {answer.patience}{details.on_loss}, {run} would have ended at epoch {answer.stop_epoch}"
     if answer.kept_epoch is None:
         return f"{head} with nothing to keep: no validation loss was a finite number until then."
     return f"{head} with the weights of epoch {answer.kept_epoch}{_result_text(answer, details)}."

@@ -15,15 +15,17 @@ import numpy as np
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table, Verdict
 from tracker.replay import Drop, early_stoppings, plateau
 from tracker.runs import LOGGED_OPTIONS, as_number
-from tracker.study.histories import same_until
+from tracker.study.histories import same_until, steps_without_epochs
+from tracker.study.metric_roles import RATE
 from tracker.study.options import PLATEAU, as_whole
 from tracker.study.run_results import SAME_RATE, every_epoch
-from tracker.wording import capitalised, count_words, counted, level_words, losses, metric_text, rate_text
+from tracker.wording import capitalised, count_words, counted, level_words, losses, metric_text, rate_text, steps_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tracker.runs import Curve
+    from tracker.study.histories import LoggedSteps
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
     from tracker.wording import Wording
@@ -88,6 +90,7 @@ class LearningRate(Details):
     plateau: str | None = None  # the run's own, as factor and patience: ``0.3x10``
     others: tuple[OtherPlateau, ...] = ()  # other patiences, replayed up to the first differing drop
     twin: IdenticalRun | None = None
+    steps: LoggedSteps | None = None  # at which the rates were logged if they aren't epochs
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return each drop of the rate with its effect, and whether a run of the same seed went the same way."""
@@ -95,7 +98,8 @@ class LearningRate(Details):
         run = capitalised(name)
         twin = [_same_seed_text(self.twin, wording)] if self.twin else []
         if self.first is None or self.last is None:
-            rate = f"{run}'s learning rate was not logged by epoch."
+            logged = f" logged {steps_text(self.steps)}" if self.steps else "'s learning rate was not logged by epoch"
+            rate = f"{run}{logged}."
         elif self.schedule:
             ends = f"from {rate_text(self.first)} to {rate_text(self.last)}"
             rate = f"{run}'s learning rate followed a schedule, {ends}."
@@ -117,12 +121,16 @@ class LearningRate(Details):
 
 
 def learning_rates(study: Study) -> Iterator[Conclusion]:
-    """Conclude on each run; `unknown` if the rate was not logged by epoch."""
+    """Conclude on each run that trained by epochs; `unknown` if the rate was not logged by epoch."""
     twins = _identical_runs(study)
     for run, result in enumerate(study.results):
+        if result.rounds is not None:
+            continue
         rates, drops = result.curves.learning_rate, result.rate_drops
         own = dict(study.design.terms[run].levels).get(PLATEAU)
-        details = LearningRate(plateau=own, twin=twins.get(run))
+        details = LearningRate(
+            plateau=own, twin=twins.get(run), steps=steps_without_epochs(result.run, RATE, "training")
+        )
         if rates is not None and drops is not None:
             schedule = len(drops) > max(3, len(rates.values) // 3) and not _is_own_plateau(result, drops)
             details = replace(
@@ -166,10 +174,12 @@ def _with_losses(losses: Curve | None, drops: Sequence[Drop], last_epoch: int) -
 
 def _stopped_early(result: RunResult) -> bool | None:
     """Return whether a run's own early stopping, replayed, ends it where it ended; False if it has none."""
-    losses, patience = every_epoch(result.curves.val_loss), as_whole(result.run.params.get("early_stopping_patience"))
-    if patience is None or losses is None:
-        return False if patience is None else None
-    return early_stoppings(losses, [patience])[0].stop_epoch == len(losses)
+    losses, own = every_epoch(result.curves.val_loss), result.early_stopper
+    if own is None or result.is_ended_by_early_stopping:
+        return own is not None
+    if losses is None or not own.watches_loss:
+        return None
+    return early_stoppings(losses, [own.patience], min_delta=own.min_delta)[0].stop_epoch == len(losses)
 
 
 def _others(result: RunResult, own: str | None, drops: Sequence[Drop]) -> tuple[OtherPlateau, ...]:

@@ -3,6 +3,9 @@
 A run overfits if training and validation loss move apart after that minimum by more than they fluctuate, while training
 loss falls. It doesn't if validation loss was still falling at the end, or if neither loss moves any more. Where the
 losses don't tell, it overfits if the gap is as large as the margin and its interval lies above 0.
+
+Boosting has rounds rather than epochs. Each fits the training samples better than the one before, so that a validation
+loss that rises says enough if the training loss is unknown.
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tracker.study.histories import LoggedSteps
+    from tracker.runs import Curve
+    from tracker.study.histories import LoggedSteps, Rounds
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
     from tracker.wording import Wording
@@ -66,6 +70,31 @@ class Overfitting(Details):
     by_gap: bool = False  # whether the gap alone says so
     gap: Gap | None = None
     steps: LoggedSteps | None = None  # at which its losses, or else accuracies, were logged if they aren't epochs
+    # of boosting: the metrics that stand for the losses, and their rounds rather than epochs
+    metric: str | None = None
+    training_metric: str | None = None
+    best_round: int | None = None
+    last_round: int | None = None
+
+    @property
+    def unit(self) -> str:
+        """What is counted: ``epoch``, or ``round`` of boosting."""
+        return "epoch" if self.best_round is None else "round"
+
+    @property
+    def best(self) -> int | None:
+        """The best epoch or round."""
+        return self.best_epoch if self.best_round is None else self.best_round
+
+    @property
+    def last(self) -> int | None:
+        """The last epoch or round."""
+        return self.last_epoch if self.last_round is None else self.last_round
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What sentences call the training and the validation loss."""
+        return self.training_metric or "training loss", self.metric or "validation loss"
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return whether the run overfits by its curves, and by how much it is better on its training clips."""
@@ -99,19 +128,41 @@ def overfitting(study: Study) -> Iterator[Conclusion]:
 
 
 def by_curves(result: RunResult) -> Overfitting | None:
-    """Return whether a run overfits by its losses alone; None if validation loss was not logged by epoch."""
+    """Return whether a run overfits by its losses alone; None if validation loss was not logged by epoch or round."""
+    if result.rounds is not None:
+        return _by_rounds(result.rounds)
     best, (training, validation) = result.best_epoch, result.curves.losses
     if validation is None or best is None:
         return None
+    details = _compared(training, validation, best)
+    details = replace(details, best_epoch=best, last_epoch=int(validation.epochs[-1]), kept_epoch=result.kept_epoch)
+    return replace(details, overfits=_overfits(details))
+
+
+def _by_rounds(rounds: Rounds) -> Overfitting | None:
+    """Return whether boosting overfits by its losses alone; None if no validation loss is finite."""
+    finite = np.where(np.isfinite(rounds.validation.values), rounds.validation.values, np.inf)
+    best, last = (int(rounds.validation.epochs[at]) for at in (finite.argmin(), -1))
+    if not np.isfinite(finite).any():
+        return None
+    details = replace(
+        _compared(rounds.training, rounds.validation, best),
+        metric=rounds.metric,
+        training_metric=rounds.training_metric,
+        best_round=best,
+        last_round=last,
+    )
+    return replace(details, overfits=True if rounds.training is None and details.trend else _overfits(details))
+
+
+def _compared(training: Curve | None, validation: Curve, best: int) -> Overfitting:
+    """Return what both losses do after the best epoch or round."""
     last, after = int(validation.epochs[-1]), validation.epochs > best
     training_fell = apart = None
-    if training is not None and np.array_equal(training.epochs, validation.epochs):
-        fit, judged = training.values[after], validation.values[after]
+    if training is not None and np.isin(validation.epochs, training.epochs).all():
+        fit, judged = training.values[np.isin(training.epochs, validation.epochs[after])], validation.values[after]
         training_fell, apart = _rises(-fit), _rises(judged - fit)
-    details = Overfitting(
-        best_epoch=best,
-        last_epoch=last,
-        kept_epoch=result.kept_epoch,
+    return Overfitting(
         best_val_loss=validation.at(best),
         last_val_loss=validation.at(last),
         best_loss=training.at(best) if training is not None else None,
@@ -121,7 +172,6 @@ def by_curves(result: RunResult) -> Overfitting | None:
         apart=apart,
         still_falling=_rises(-validation.values[len(validation.values) // 2 :]) is True,
     )
-    return replace(details, overfits=_overfits(details))
 
 
 def _rises(values: NDArray[np.float64]) -> bool | None:
@@ -139,7 +189,7 @@ def _rises(values: NDArray[np.float64]) -> bool | None:
 
 def _overfits(details: Overfitting) -> bool | None:
     if details.training_fell is None or details.trend is None or details.best_loss is None:
-        few = details.best_epoch is not None and (details.last_epoch or 0) - details.best_epoch < FEWEST_AFTER
+        few = details.best is not None and (details.last or 0) - details.best < FEWEST_AFTER
         return False if few and details.still_falling and details.last_val_loss is not None else None
     if details.apart and details.training_fell:
         return True
@@ -158,28 +208,39 @@ def _gap(result: RunResult) -> Gap | None:
 
 def _curves_text(run: str, details: Overfitting) -> str:
     """Return whether a run overfits by its curves, and what they show."""
-    best, last = details.best_epoch or 0, details.last_epoch or 0
+    best, last, unit, (training, validation) = details.best or 0, details.last or 0, details.unit, details.names
+    rose = ""
+    if details.trend and details.best_val_loss is not None and details.last_val_loss is not None:
+        rose = "rose from {} to {}".format(*losses(details.best_val_loss, details.last_val_loss))
     if details.overfits and details.best_loss is not None and details.last_loss is not None:
         before, after = losses(details.best_loss, details.last_loss)
-        judged = "did not improve"
-        if details.trend and details.best_val_loss is not None and details.last_val_loss is not None:
-            judged = "rose from {} to {}".format(*losses(details.best_val_loss, details.last_val_loss))
-        fell = f"training loss fell from {before} to {after} while validation loss {judged}"
-        return f"{capitalised(run)} overfits: after epoch {best}, {fell}."
+        fell = f"{training} fell from {before} to {after} while {validation} {rose or 'did not improve'}"
+        return f"{capitalised(run)} overfits: after {unit} {best}, {fell}."
+    if details.overfits:
+        return f"{capitalised(run)} overfits: after {unit} {best} of {last}, {validation} {rose}."
     if details.overfits is False and details.still_falling:
-        lowest = f"lowest at epoch {best} of {last}"
-        return f"{capitalised(run)} does not overfit: validation loss was still falling when training ended ({lowest})."
+        lowest = f"lowest at {unit} {best} of {last}"
+        return f"{capitalised(run)} does not overfit: {validation} was still falling when training ended ({lowest})."
     if details.overfits is False:
-        return f"{capitalised(run)} shows no sign of overfitting: after epoch {best}, neither loss moves any more."
-    why = f"after epoch {best}, its losses move apart by no more than they fluctuate"
+        return f"{capitalised(run)} shows no sign of overfitting: after {unit} {best}, neither loss moves any more."
+    return f"Whether {run} overfits is unclear: {_why_unclear(details)}."
+
+
+def _why_unclear(details: Overfitting) -> str:
+    """Return why neither the curves nor the gap tell whether a run overfits."""
+    best, last, unit, validation = details.best or 0, details.last or 0, details.unit, details.names[1]
     if details.best_val_loss is None or details.last_val_loss is None:
         lost = best if details.best_val_loss is None else last
-        why = f"its validation loss is not a finite number at epoch {lost}"
-    elif details.best_loss is None:
-        why = "its training loss was not logged by epoch"
-    elif last - best < FEWEST_AFTER:
-        why = f"its validation loss was lowest at epoch {best} of {last}, too close to the end"
-    return f"Whether {run} overfits is unclear: {why}."
+        return f"its {validation} is not a finite number at {unit} {lost}"
+    if details.best_loss is None and unit == "epoch":
+        return "its training loss was not logged by epoch"
+    if last - best < FEWEST_AFTER:
+        return f"its {validation} was lowest at {unit} {best} of {last}, too close to the end"
+    if details.best_loss is None:
+        return f"after {unit} {best}, its {validation} rises by no more than it fluctuates"
+    if details.training_fell is None:
+        return f"its losses were not logged as finite numbers at the same {unit}s"
+    return f"after {unit} {best}, its losses move apart by no more than they fluctuate"
 
 
 def _gap_text(gap: Gap, details: Overfitting) -> str:

@@ -32,7 +32,7 @@ class UnderTraining(Details):
         if conclusion.verdict == "unknown":
             their = "its" if len(conclusion.runs) == 1 else "their"
             were = "was" if their == "its" else "were"
-            what = f"{their} limit of epochs or validation loss by epoch was not logged"
+            what = f"{their} limit of epochs or validation loss by epoch is not known"
             return f"Whether {wording.runs(conclusion.runs)} {were} trained long enough is unknown: {what}."
         run = capitalised(wording.run(conclusion.runs[0]))
         return (
@@ -44,10 +44,11 @@ class UnderTraining(Details):
 def under_training(study: Study) -> Iterator[Conclusion]:
     """Conclude on each run that ended at its limit while improving.
 
-    One `unknown` conclusion covers all runs that did not log their limit, stop or validation loss by epoch.
+    One `unknown` conclusion covers all runs that did not log their limit, stop or validation loss by epoch. Boosting
+    has rounds, and no epochs to reach a limit of.
     """
     unknown = []
-    for run in study.results:
+    for run in (result for result in study.results if result.rounds is None):
         limit, stop, best = run.limit, run.stop_epoch, run.best_epoch
         if limit is None or stop is None or best is None:
             unknown.append(run.run_id)

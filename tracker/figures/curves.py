@@ -338,7 +338,7 @@ def finding(result: RunResult, name: str = "") -> str:
         return f"{who}'s loss is not finite from epoch {result.first_diverged_epoch} on; the last epoch is {stop}."
     lowest = _at(val_loss, result.best_epoch)
     if lowest is None:
-        return f"{who}'s curves over {stop} epochs; no validation loss was logged."
+        return f"{who}'s curves over {stop} epochs; no validation loss was logged by epoch."
     if result.best_epoch == stop:
         return f"{who}'s validation loss is lowest at its last epoch, {stop}: {metric_text(lowest)}."
     last = _at(val_loss, stop)
@@ -352,7 +352,7 @@ def finding_of_all(entries: Sequence[RunEntry]) -> str:
     any_loss = any(curve is not None for entry in entries for curve in entry.result.curves.losses)
     what = f"{'Loss' if any_loss else 'Accuracy'} by epoch of {len(entries)} runs"
     if not lowest:
-        return f"{what}; no validation loss was logged."
+        return f"{what}; no validation loss was logged by epoch."
     best = min(lowest, key=lambda name: lowest[name])
     return f"{what}: the lowest validation loss is {best}'s, {metric_text(lowest[best])}."
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.runs import Curve
-from tracker.study.metric_roles import ACCURACY, LOSS, all_named, role_of
+from tracker.study.metric_roles import ACCURACY, LOSS, all_named, lower_is_better, named, role_of
 from tracker.study.options import LARGEST, as_whole
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _LIMITS = ("epochs", "max_epochs", "num_train_epochs", "num_epochs", "n_epochs")
 _REPEATED = (("stopped_epoch", "restored_epoch", (1,), (0,)), ("stopped_iteration", "best_iteration", (0, 1), (0, -1)))
 _OF_KERAS = frozenset({"steps_per_epoch", "validation_freq"})  # params that its autologging always logs
 _OF_SET = re.compile(r"valid(ation)?_\d+-")  # how metrics of boosting begin that name no set of samples
+_MINIMISED = re.compile(r"loss|(^|_)r?mse$|(^|_)l2$")  # quantities that boosting minimises itself
 _NEARLY = 0.05  # epochs: Hugging Face logs 0.996 at an epoch's last batch if batches do not divide it
 
 
@@ -54,9 +55,37 @@ def by_epoch(run: Run, name: str) -> Curve | None:
     return translated or _plain(run, history, validated=role_of(name)[1] == "validation")
 
 
-def by_round(run: Run, name: str) -> Curve | None:
-    """Return the history of a metric by boosting round, counted from 1; None if the run boosted nothing."""
-    history = _as_trained(run, name) if counts_rounds(run) else None
+@dataclass(frozen=True, slots=True, eq=False)
+class Rounds:
+    """What a run of boosting was judged by after each round, counted from 1: the metrics' names and their values."""
+
+    metric: str
+    validation: Curve
+    training_metric: str | None = None
+    training: Curve | None = None
+
+
+def rounds_of(run: Run) -> Rounds | None:
+    """Return the loss, or else the error, of each round of boosting; None if the run boosted nothing or logged none.
+
+    A loss that boosting minimises is preferred to other errors, samples that were called validation to those of a test.
+    """
+    judged = [(name, *role_of(name)) for name in run.curves if counts_rounds(run) and lower_is_better(name)]
+    judged = [role for role in judged if role[2] in ("validation", "test")]
+    for _, quantity, part in sorted(
+        judged, key=lambda role: (role[2] != "validation", not _MINIMISED.search(role[1]), role)
+    ):
+        name, training = named(run.curves, quantity, part), named(run.curves, quantity, "training")
+        validation = None if name is None else _by_round(run, name)
+        if name is not None and validation is not None:
+            fitted = None if training is None else _by_round(run, training)
+            return Rounds(name, validation, None if fitted is None else training, fitted)
+    return None
+
+
+def _by_round(run: Run, name: str) -> Curve | None:
+    """Return a metric's values by round, None if any is missing."""
+    history = _as_trained(run, name)
     return history if history is not None and len(history.steps) > 1 and _gapless(history.steps) else None
 
 
@@ -109,7 +138,7 @@ class LoggedSteps:
 def steps_without_epochs(run: Run, quantity: str, part: Part) -> LoggedSteps | None:
     """Return at which steps several values of a quantity were logged if no history by epoch can be made of them."""
     names = all_named(run.curves, quantity, part)
-    if history_of(run, quantity, part) is not None:
+    if counts_rounds(run) or history_of(run, quantity, part) is not None:
         return None
     logged = [LoggedSteps(name, len(curve.values) + curve.overwritten, int(curve.steps[0]), int(curve.steps[-1]))
               for name in names if len((curve := run.curves[name]).values)]  # fmt: skip

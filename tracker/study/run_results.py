@@ -14,12 +14,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.replay import Drop
+from tracker.runs import as_number
 from tracker.statistics.paired import log_losses
 from tracker.statistics.proportions import grouped_wilson, wilson
 from tracker.study.clip_sets import ClipSet, by_clip, clip_sets
 from tracker.study.contradictions import Contradiction, contradictions
-from tracker.study.histories import LoggedSteps, by_epoch, epoch_limit, history_of, steps_without_epochs
-from tracker.study.metric_roles import ACCURACY, LOSS, RATE, named
+from tracker.study.histories import (
+    LoggedSteps,
+    Rounds,
+    by_epoch,
+    epoch_limit,
+    history_of,
+    rounds_of,
+    steps_without_epochs,
+)
+from tracker.study.metric_roles import ACCURACY, LOSS, RATE, named, role_of
 from tracker.study.metrics import Metric, is_fraction
 from tracker.study.options import as_whole
 
@@ -68,6 +77,20 @@ class Accuracy:
     def fraction(self) -> float:
         """`correct` / `n`."""
         return self.correct / self.n
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyStopper:
+    """The early stopping that a run was trained with, as Keras' or Lightning's autologging or tracker logs it."""
+
+    patience: int  # epochs
+    metric: str = "val_loss"  # that it watched
+    min_delta: float = 0.0
+
+    @property
+    def watches_loss(self) -> bool:
+        """Whether it watched the validation loss."""
+        return role_of(self.metric) == (LOSS, "validation")
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +185,28 @@ class RunResult:
         """How long each epoch took, from the first on; None if that was not logged for all."""
         seconds = every_epoch(self.run.curves.get("epoch_seconds"))
         return seconds if seconds is not None and np.isfinite(seconds).all() else None
+
+    @cached_property
+    def early_stopper(self) -> EarlyStopper | None:
+        """Its own early stopping; None if it has none, or did not log which metric that watched."""
+        params = self.run.params
+        patience = as_whole(params.get("early_stopping_patience")) if self.run.is_in_format else None
+        if patience is not None:
+            return EarlyStopper(patience)
+        patience, delta = as_whole(params.get("patience")), as_number(params.get("min_delta", ""))
+        known = patience is not None and delta is not None and params.get("monitor", "").strip()
+        return EarlyStopper(patience or 0, params["monitor"].strip(), abs(delta or 0.0)) if known else None
+
+    @property
+    def is_ended_by_early_stopping(self) -> bool:
+        """Whether autologging says that its own early stopping ended it."""
+        stopped = as_whole(self.run.metrics.get("stopped_epoch"), least=1)
+        return self.early_stopper is not None and stopped is not None and stopped + 1 == self.stop_epoch
+
+    @cached_property
+    def rounds(self) -> Rounds | None:
+        """The losses of each round of boosting; None of a run that trained by epochs."""
+        return rounds_of(self.run)
 
     @property
     def limit(self) -> int | None:
@@ -302,10 +347,10 @@ def _kept_epoch(run: Run, losses: Curve | None, best: int | None, stop: int | No
         return int(finite[-1]) if len(finite) else None
     # Keras' autologging counts from 0
     restored, stopped = (as_whole(run.metrics.get(name)) for name in ("restored_epoch", "stopped_epoch"))
-    if restored is not None and stop is not None and restored < stop == (stopped or 0) + 1:
+    restores = run.params.get("restore_best_weights", "").strip().lower() == "true"
+    if restores and restored is not None and stop is not None and restored < stop == (stopped or 0) + 1:
         return restored + 1
     # if early stopping did not end the run, Keras 3 restores the best weights, but Keras 2 keeps the last
-    restores = run.params.get("restore_best_weights", "").strip().lower() == "true"
     is_both = restores and run.params.get("monitor") == "val_loss" and best == stop
     return best if run.is_in_format or is_both else None
 
