@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
@@ -200,6 +201,20 @@ class TestAssemble:
         assert run.validation.clips == random_predictions().clips
         assert run.validation_by_epoch.probabilities.shape == (3, 4, 3)
         assert run.groups == {"blues/000.wav": "artist 1"}
+
+    def test_assemble_reads_predictions_from_the_first_table_that_has_some(self) -> None:
+        logged = record("a")
+        paths = ["train.json", "texts.json", "eval/preds.json", "more.json"]
+        logged.tags["mlflow.loggedArtifacts"] = json.dumps([{"path": path, "type": "table"} for path in paths])
+        table = b'{"columns": ["label", "prediction"], "data": [["x", "x"], ["y", "x"]]}'
+        texts = b'{"columns": ["inputs"], "data": [["x"]]}'
+        files = {"train.json": table, "texts.json": texts, "eval/preds.json": table, "more.json": b"{"}
+        held = assembled([logged], files)
+        predictions = held.runs[0].validation
+        assert predictions is not None
+        assert (predictions.table, predictions.correct.tolist()) == ("eval/preds.json", [True, False])
+        assert held.unreadable == ()
+        assert (assembled([logged], files | WHOLE).runs[0].validation or predictions).table == ""
 
     def test_assemble_takes_files_that_are_not_there_for_missing_and_not_for_broken(self) -> None:
         held = assembled([record("a")], {})

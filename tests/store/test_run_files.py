@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import pickle
 import zipfile
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from tests.builders import CLASSES, random_epoch_predictions
 from tracker.runs import EpochPredictions, Predictions
 from tracker.store import epoch_predictions_npz, predictions_csv, run_files
-from tracker.store.run_files import groups_of, parse_epoch_predictions, parse_predictions
+from tracker.store.run_files import groups_of, parse_epoch_predictions, parse_logged_table, parse_predictions
 
 NAMES = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=8)
 
@@ -87,6 +88,63 @@ class TestPredictionsCsv:
             ("a",), ("x",), ("x", "y"), np.array([[half, np.nextafter(half, np.float32(1))]], np.float64)
         )
         assert parse_predictions(as_bytes(predictions_csv(said))).predicted == ("y",)
+
+
+def logged_table(columns: list[str], rows: list[list[object]]) -> bytes:
+    return json.dumps({"columns": columns, "data": rows}).encode()
+
+
+class TestParseLoggedTable:
+    def test_parse_logged_table_reads_labels_and_predictions(self) -> None:
+        found = parse_logged_table(logged_table(["x", "target", "prediction"], [[0.1, 1, 1.0], [0.2, 0, 1], [3, 0, 0]]))
+        assert found is not None
+        assert found.clips == ("row 1", "row 2", "row 3")
+        assert (found.labels, found.predicted) == (("1", "0", "0"), ("1", "1", "0"))
+        assert found.is_numbered
+
+    def test_parse_logged_table_reads_names_and_probabilities(self) -> None:
+        rows: list[list[object]] = [["b", "x", "x", 0.9, 0.1], ["a", "y", "x", 0.6, 0.4]]
+        found = parse_logged_table(logged_table(["id", "label", "predicted", "x", "y"], rows))
+        assert found is not None
+        assert (found.clips, found.is_numbered) == (("a", "b"), False)
+        assert found.probabilities is not None
+        assert found.probabilities.tolist() == [[0.6, 0.4], [0.9, 0.1]]
+
+    def test_parse_logged_table_takes_the_last_epoch_of_a_table_that_grew(self) -> None:
+        rows: list[list[object]] = [[1, "x", "y"], [1, "y", "y"], [2, "x", "x"], [2, "y", "y"]]
+        found = parse_logged_table(logged_table(["epoch", "label", "predicted"], rows))
+        assert found is not None
+        assert found.correct.tolist() == [True, True]
+
+    @pytest.mark.parametrize(
+        ("columns", "rows"),
+        [
+            (["label"], [["x"]]),
+            (["label", "prediction"], []),
+            (["target", "prediction"], [[2.5, 2.4], [1.0, 1.1]]),
+            (["targets", "outputs"], [[f"Answer {i}.", f"An answer {i}."] for i in range(6)]),
+            (["label", "prediction"], [["x", {"type": "image"}]]),
+            (["label", "prediction"], [["x", None]]),
+        ],
+        ids=["no prediction", "no row", "a regression", "free texts", "an image", "nothing"],
+    )
+    def test_parse_logged_table_finds_no_predictions_in_other_tables(
+        self, columns: list[str], rows: list[list[object]]
+    ) -> None:
+        assert parse_logged_table(logged_table(columns, rows)) is None
+
+    @pytest.mark.parametrize(
+        ("data", "message"),
+        [
+            (b"{", "no readable table"),
+            (b"[" * 100_000, "no readable table"),
+            (logged_table(["label", "predicted"], [["x"]]), "a row must have 2 fields"),
+            (logged_table(["id", "label", "predicted"], [["a", "x", "x"], ["a", "x", "x"]]), "got 'a' twice"),
+        ],
+    )
+    def test_parse_logged_table_says_what_is_wrong(self, data: bytes, message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            parse_logged_table(data)
 
 
 class TestParsePredictions:

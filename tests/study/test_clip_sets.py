@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.runs import Predictions, UsedDataset
+from tracker.runs.samples import predictions_of_classes
 from tracker.study.clip_sets import by_clip, clip_sets
 
 if TYPE_CHECKING:
@@ -23,6 +24,15 @@ class TestClipSets:
         (found,) = clip_sets([made(1, "1101", tags={"tracker.split": ""}), made(2, "0111")])
         assert found.members == (0, 1)
         np.testing.assert_array_equal(found.correct, [[1, 1, 0, 1], [0, 1, 1, 1]])
+
+    def test_clips_that_are_only_numbered_are_the_same_if_labels_and_known_datasets_are(self, made: MakeRun) -> None:
+        def numbered(number: int, digest: str | None, label: str = "a") -> Run:
+            found = predictions_of_classes(["row 1", "row 2"], [label, "b"], ["a", "a"])
+            datasets = [(digest, "eval", 2)] if digest else []
+            return replace(using(made(number), *datasets), validation=replace(found, is_numbered=True))
+
+        runs = [numbered(1, "x"), numbered(2, "x"), numbered(3, "y"), numbered(4, None), numbered(5, "x", label="b")]
+        assert [clips.members for clips in clip_sets(runs)] == [(0, 1, 3), (2,), (4,)]
 
     def test_clip_sets_part_runs_on_other_clips(self, made: MakeRun) -> None:
         found = clip_sets([made(1, "1101"), made(2, "1101", prefix="other")])

@@ -115,6 +115,7 @@ class DataAndMethod:
 
     datasets: tuple[Shared[DatasetFacts], ...]
     splits: tuple[Shared[SplitFacts], ...]
+    tables: tuple[Shared[str], ...]  # of other programs, that predictions were read from
     networks: tuple[Shared[NetworkFacts], ...]
     settings: tuple[tuple[str, str], ...]  # options, each with the level that all runs have
     varied: tuple[tuple[str, tuple[str, ...]], ...]  # options, each with the levels that were tried
@@ -142,6 +143,7 @@ def data_and_method(study: Study) -> DataAndMethod:
     return DataAndMethod(
         datasets=_shared(study, _dataset),
         splits=_shared(study, _split),
+        tables=_shared(study, lambda result: result.run.validation.table if result.run.validation else ""),
         networks=_shared(study, lambda result: _network(result, levels[result.index])),
         settings=tuple(settings),
         varied=tuple((option, study.design.levels[option]) for option in study.design.options),
@@ -245,6 +247,8 @@ def _rows(facts: DataAndMethod, wording: Wording) -> Iterator[FactRow]:
     yield row("Split", facts.splits, _split_words)
     yield row("Split decided by", facts.splits, _drawn_words)
     yield row("Split fingerprint", facts.splits, lambda split: _digits(split.fingerprint))
+    if any(shared.value for shared in facts.tables):
+        yield row("Predictions", facts.tables, lambda table: f"from the table {table}" if table else None)
     yield row("Network", facts.networks, lambda network: network.name)
     yield row("Layers", facts.networks, lambda network: _layer_words(network.layers))
     yield row("Parameters", facts.networks, lambda network: _whole(network.parameters))

@@ -67,6 +67,8 @@ class Predictions:
     classes: tuple[str, ...]  # the names of the columns of `probabilities`, or what clips are and are predicted to be
     probabilities: NDArray[np.float64] | None  # shape (n_clips, n_classes); each row sums to 1
     chosen: tuple[str, ...] = ()  # the predicted class of each clip if probabilities are None
+    is_numbered: bool = False  # whether clips are called by their place in a table, and by nothing else
+    table: str = ""  # the table among the run's artifacts that they are from, if that isn't in tracker's own format
 
     def __repr__(self) -> str:
         return f"<Predictions of {len(self.clips)} clips for {len(self.classes)} classes>"

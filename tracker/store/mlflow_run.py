@@ -16,7 +16,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tracker.runs import Predictions
     from tracker.runs.events import DatasetUsed, Event
     from tracker.store import ByEpoch
     from tracker.store.location import Location
@@ -56,6 +57,10 @@ NAME_TAG = "mlflow.runName"  # before MLflow 2.0 the only place of a run's name
 PARENT_TAG = "mlflow.parentRunId"
 DATASET_TAG = "tracker.dataset"
 CONTEXT_TAG = "mlflow.data.context"  # of a dataset that a run used: what for
+
+TABLES_TAG = "mlflow.loggedArtifacts"  # of `mlflow.log_table`: a JSON list of paths
+_OF_OTHER_DATA = frozenset({"train", "training", "test", "testing", "holdout"})
+_MOST_TABLES = 10  # of a run that are looked at
 
 T = TypeVar("T")
 
@@ -356,6 +361,19 @@ def _shortened(reason: str) -> str:
     return reason if len(reason) <= _LONGEST_REASON else f"{reason[: _LONGEST_REASON - 1]}…"
 
 
+def _logged_tables(tags: Mapping[str, str]) -> list[str]:
+    """Return the paths of the tables that a run says it logged, but for those of training and test data."""
+    try:
+        logged = json.loads(tags.get(TABLES_TAG, "[]"))
+    except (ValueError, RecursionError):
+        return []
+    entries = [entry for entry in logged if isinstance(entry, dict)] if isinstance(logged, list) else []
+    paths = [entry.get("path") for entry in entries if entry.get("type") == "table"]
+    found = [path for path in paths if isinstance(path, str) and path.endswith(".json")]
+    fitting = [path for path in found if _OF_OTHER_DATA.isdisjoint(re.findall(r"[a-z]+", path.lower()))]
+    return fitting[:_MOST_TABLES]
+
+
 class _Files:
     """Reads the runs' files, several at once, and lists those that are broken."""
 
@@ -382,6 +400,18 @@ class _Files:
             self._faults.setdefault(record.run_id, {})[path] = _shortened(str(error))
             return None
 
+    def predictions(self, record: Record) -> Predictions | None:
+        """Return the predictions of the validation samples: the run's own file, or else the first table that has some.
+
+        A run lists the tables that it logged in a tag; those of training and test data are no evidence of validation.
+        """
+        found = self.read(record, run_files.VALIDATION, run_files.parse_predictions)
+        for path in () if found else _logged_tables(record.tags):
+            table = self.read(record, path, run_files.parse_logged_table)
+            if table is not None:
+                return replace(table, table=path)
+        return found
+
     def groups(self, record: Record) -> Mapping[str, str]:
         """Return the groups of the clips, read once for all runs with the same fingerprint of the dataset."""
         dataset = record.tags.get(DATASET_TAG, record.run_id)
@@ -395,7 +425,7 @@ class _Files:
 
 
 def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
-    validation = files.read(record, run_files.VALIDATION, run_files.parse_predictions)
+    validation = files.predictions(record)
     groups = files.groups(record) if validation else {}
     by_epoch, parse = run_files.VALIDATION_BY_EPOCH, run_files.parse_epoch_predictions
     status = RunStatus(record.status) if record.status in RunStatus.__members__ else RunStatus.UNKNOWN

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import lzma
 import math
 import re
@@ -18,12 +19,22 @@ import struct
 import zipfile
 import zlib
 from array import array
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tracker.runs import EpochPredictions, Predictions
-from tracker.runs.samples import MOST_CLASSES, MOST_SAMPLES, SUM_TOLERANCE, predictions_of_classes
+from tracker.runs import EpochPredictions, Predictions, number_text
+from tracker.runs.samples import (
+    MOST_CLASSES,
+    MOST_SAMPLES,
+    SUM_TOLERANCE,
+    class_columns,
+    class_names,
+    column_named,
+    predictions_of_classes,
+    sample_columns,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,12 +47,15 @@ DATASET = "dataset.csv"
 REPORT = "report.html"  # on the experiment that the run belongs to
 
 _LEADING = ["clip", "label", "predicted"]
+_EPOCHS = ("epoch", "step")
+_LONGEST_CLASS, _LARGEST_CLASS = 200, 10**15  # characters of a class's name in a table, and its number
 _ARRAYS = ("probabilities", "clips", "labels", "classes")
 
 # What a file may hold at most.
 MOST_PROBABILITIES = 2**25  # of a CSV: 250,000 clips × 134 classes, or 16,777 clips × 2,000 classes
 MOST_ROWS = 1_000_000  # of a dataset
 LONGEST_ROW = 2**20  # characters
+LARGEST_TABLE = 2**26  # bytes of a table in JSON
 LARGEST_NPZ = 2**28  # bytes that an archive may unpack to: 10,000 clips × 50 classes × 130 epochs
 _MOST_ENTRIES = 1_000  # of an archive, which needs four
 
@@ -103,6 +117,76 @@ def parse_predictions(data: bytes) -> Predictions:
     if not set(predicted) <= set(classes) or (chosen < probabilities.max(axis=1)).any():
         raise ValueError("predicted must be the most probable class in every row")
     return Predictions(clips, labels, classes, probabilities)
+
+
+def parse_logged_table(data: bytes) -> Predictions | None:
+    """Read predictions from a table that `mlflow.log_table` or `mlflow.evaluate` wrote, with or without probabilities.
+
+    It is JSON with ``columns`` and ``data``, a row a sample. None if it isn't such a table, no column is a label and
+    none a prediction, or what they hold are no classes, as numbers and free texts aren't. A sample without a name is
+    called by its row.
+
+    Raises ValueError if the table is too large, a row is incomplete, or a sample is listed twice.
+    """
+    if len(data) > LARGEST_TABLE:
+        raise ValueError(f"a table may have at most {LARGEST_TABLE:,} bytes, got {len(data):,}")
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"no readable table: {error}") from error
+    header, rows = (document.get(name) if isinstance(document, dict) else None for name in ("columns", "data"))
+    if not isinstance(header, list) or not all(isinstance(name, str) for name in header) or not isinstance(rows, list):
+        return None
+    columns = sample_columns(header)
+    if columns.label is None or columns.predicted is None or not rows:
+        return None
+    _check_number("rows", len(rows), MOST_SAMPLES)
+    for row in rows:
+        if not isinstance(row, list) or len(row) != len(header):
+            raise ValueError(f"a row must have {len(header)} fields, got {str(row)[:200]!r}")
+    epoch = column_named(header, _EPOCHS)
+    if epoch is not None and len({str(row[epoch]) for row in rows}) > 1:  # the table grew from epoch to epoch
+        rows = [row for row in rows if row[epoch] == rows[-1][epoch]]
+    labels, predicted = ([_class_text(row[place]) for row in rows] for place in (columns.label, columns.predicted))
+    if None in labels or None in predicted or len({*labels}) > max(2, len(rows) // 2):
+        return None
+    try:
+        of_labels, chosen = class_names([text or "" for text in labels], [text or "" for text in predicted])
+    except ValueError:
+        return None
+    named = None if columns.sample is None else [_class_text(row[columns.sample]) for row in rows]
+    is_numbered = named is None or None in named
+    samples = (
+        [f"row {number}" for number in range(1, len(rows) + 1)] if is_numbered else [name or "" for name in named or ()]
+    )
+    shares = _shares(header, rows, of_labels, chosen)
+    return replace(predictions_of_classes(samples, of_labels, chosen, shares), is_numbered=is_numbered)
+
+
+def _class_text(value: object) -> str | None:
+    """Return a class or a name as text; None if a value of JSON is neither."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return number_text(value) if math.isfinite(value) and abs(value) < _LARGEST_CLASS else None
+    return value if isinstance(value, str) and len(value) <= _LONGEST_CLASS else None
+
+
+def _shares(
+    header: Sequence[str], rows: Sequence[Sequence[Any]], labels: Sequence[str], predicted: Sequence[str]
+) -> tuple[tuple[str, ...], NDArray[np.float64]] | None:
+    """Return the classes and their probabilities; None if there are none, or they don't fit the predicted classes."""
+    places = class_columns(header, sorted({*labels, *predicted}))
+    if not places or len(places) * len(rows) > MOST_PROBABILITIES:
+        return None
+    try:
+        shares: NDArray[np.float64] = np.array([[row[place] for place in places.values()] for row in rows], dtype=float)
+        _check_probabilities(shares)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    index = {name: place for place, name in enumerate(places)}
+    chosen = shares[np.arange(len(rows)), [index[name] for name in predicted]]
+    return None if (chosen < shares.max(axis=1)).any() else (tuple(places), shares)
 
 
 def epoch_predictions_npz(predictions: EpochPredictions) -> bytes:

@@ -26,7 +26,7 @@ from tracker.statistics.proportions import group_codes
 from tracker.study.options import as_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -74,12 +74,25 @@ class ClipSet:
 def clip_sets(runs: Sequence[Run]) -> tuple[ClipSet, ...]:
     """Sort runs by the clips that they were judged on, in the order of their first members; each run is in one set."""
     tagged, named = [_tags(run) or _datasets(run) for run in runs], [_named(run.validation) for run in runs]
-    known = list(zip(tagged, named, strict=True))
+    known = list(zip(tagged, _told_apart(runs, tagged, named), strict=True))
     by_tags = {tags: clips for tags, clips in reversed(known) if tags and clips}  # of several the first
     members: dict[Hashable, list[int]] = defaultdict(list)
     for position, (tags, clips) in enumerate(known):
         members[clips or by_tags.get(tags) or tags or position].append(position)
     return tuple(_clip_set(key, tuple(positions), runs, named) for key, positions in members.items())
+
+
+def _told_apart(
+    runs: Sequence[Run], tagged: Sequence[Hashable | None], named: Sequence[_Named | None]
+) -> Iterator[Hashable | None]:
+    """Yield what tells a run's predicted clips from others, None without predictions.
+
+    Clips that are only numbered may have the same labels in two data sets: those that runs name must be equal too.
+    """
+    numbered = [run.validation is not None and run.validation.is_numbered for run in runs]
+    first = {clips: tags for tags, clips in reversed(list(zip(tagged, named, strict=True))) if tags and clips}
+    for tags, clips, is_numbered in zip(tagged, named, numbered, strict=True):
+        yield (clips, tags or first.get(clips)) if clips and is_numbered else clips
 
 
 def clip_key(run: Run) -> Hashable | None:
