@@ -412,6 +412,11 @@ class _Files:
                 return replace(table, table=path)
         return found
 
+    def fault_of_predictions(self, record: Record) -> str | None:
+        """Return why a file that may have the predictions could not be read; None if none had a fault."""
+        paths = (run_files.VALIDATION, *_logged_tables(record.tags))
+        return next((fault for path in paths if (fault := self.fault(record, path))), None)
+
     def groups(self, record: Record) -> Mapping[str, str]:
         """Return the groups of the clips, read once for all runs with the same fingerprint of the dataset."""
         dataset = record.tags.get(DATASET_TAG, record.run_id)
@@ -448,7 +453,7 @@ def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
         parent_id=record.tags.get(PARENT_TAG),
         journal_id=record.tags.get(JOURNAL_TAG),
         datasets=tuple(sorted(record.datasets, key=lambda used: (used.context, used.name, used.digest))),
-        unread_predictions=files.fault(record, run_files.VALIDATION),
+        unread_predictions=None if validation else files.fault_of_predictions(record),
     )
 
 
