@@ -199,6 +199,11 @@ def decimals(value: float, digits: int = SIGNIFICANT) -> int:
     return max(0, digits - 1 - int(f"{value:.{digits - 1}e}".partition("e")[2]))
 
 
+def significant(value: float) -> float:
+    """Return a number rounded to the digits that sentences give it."""
+    return float(f"{value:.{SIGNIFICANT}g}")
+
+
 def _with_exponent(value: float, digits: int) -> str:
     mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
     return f"{number_text(float(mantissa))}e{int(exponent)}"
@@ -382,7 +387,8 @@ def steps_text(steps: LoggedSteps) -> str:
 
 def metric_words(metric: Metric) -> str:
     """Return what sentences call the primary metric: ``validation accuracy``, ``validation loss``, else its name."""
-    return "validation accuracy" if metric.is_accuracy else "validation loss" if metric.is_loss else metric.name
+    named = f"training {metric.name}" if metric.is_of_fit else metric.name
+    return "validation accuracy" if metric.is_accuracy else "validation loss" if metric.is_loss else named
 
 
 def option_words(option: str) -> str:

@@ -87,7 +87,8 @@ class TestLowerIsBetter:
         "name",
         ["val_accuracy", "f1", "eval/auc", "r2", "PSNR", "bleu", "val_IoU", "mIoU", "dice", "metrics/mAP50B", "val_mcc",
          "cohen_kappa", "top5_acc", "recall@10", "pearson_r", "explained_variance", "rouge1/v1/mean", "specificity",
-         "log_likelihood", "true_positive_rate", "neg_mean_squared_error", "val_neg_log_loss", "neg-cross-entropy"],
+         "log_likelihood", "true_positive_rate", "neg_mean_squared_error", "val_neg_log_loss", "neg-cross-entropy",
+         "mean_test_score", "SVC_score_Xb"],
     )  # fmt: skip
     def test_higher_is_better_for_scores_and_negated_errors(self, name: str) -> None:
         assert lower_is_better(name) is False

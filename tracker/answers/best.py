@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from tracker.answers.answer import Answer
@@ -11,6 +12,9 @@ from tracker.conclusions.comparisons import cross_validation
 from tracker.conclusions.conclusion import Table
 from tracker.conclusions.stability import Spread
 from tracker.statistics.repetitions import FEWEST_PAIRS
+from tracker.study.metric_roles import ACCURACY, role_of
+from tracker.study.metrics import is_fraction
+from tracker.study.other_metrics import logged_value, metric_on_test
 from tracker.wording import (
     NONE,
     capitalised,
@@ -62,9 +66,41 @@ def best(findings: Findings) -> Answer | None:
         question,
         found.label,
         _sentence(findings, found),
+        tuple(filter(None, [_on_test_data(findings)])),
         conclusions=(found.id, *(pair.id for pair in pairs if pair.runs[0] == findings.best_run)),
         tables=_table(findings),
     )
+
+
+def _on_test_data(findings: Findings) -> str:
+    """Return how the best on validation data does on test data, if a test metric of the same quantity was logged."""
+    study, ranked = findings.study, findings.ranked
+    name = metric_on_test(study.results, study.metric)
+    if name is None:
+        return ""
+    index, means = study.index_of, []
+    for standing in ranked:
+        logged = [logged_value(study.results[index[run]], name) for run in standing.runs]
+        means.append(math.fsum(of.value for of in logged if of) / len(logged) if all(logged) else None)
+    known = [mean for mean in means if mean is not None]
+    own = means[0]
+    if own is None or len(known) < 2:
+        return ""
+    is_share = role_of(name)[0] == ACCURACY and all(map(is_fraction, known))
+    write = percent_cell if is_share else metric_text
+    best = min(known) if study.metric.lower_is_better else max(known)
+    place = sum(mean < own if study.metric.lower_is_better else mean > own for mean in known)
+    who = _name(findings, ranked[0])
+    if place == 0:
+        return f"{capitalised(who)} is also best by {name}, {write(own)}."
+    leader = _name(findings, ranked[means.index(best)])
+    of = f"of {number_word(len(known))}"
+    nth = f"last {of}" if place == len(known) - 1 else f"number {place + 1} {of}"
+    return f"By {name}, {who} is {nth}: {write(own)}, against {write(best)} for {leader}."
+
+
+def _name(findings: Findings, standing: Standing) -> str:
+    return findings.called(standing) if findings.repeated else findings.wording.run(standing.runs[0])
 
 
 def _one_configuration(findings: Findings) -> Answer | None:

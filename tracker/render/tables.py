@@ -14,6 +14,8 @@ from tracker.conclusions.best_configuration import not_tested
 from tracker.conclusions.conclusion import Table
 from tracker.conclusions.stability import Spread
 from tracker.render.sanitize import plain
+from tracker.report.ranking_metric import value_words
+from tracker.study.metric_roles import part_of
 from tracker.study.metrics import is_fraction
 from tracker.wording import NONE
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion, KindName
     from tracker.report import Report, RunEntry
     from tracker.statistics.proportions import Interval
+    from tracker.study.metrics import Metric
+    from tracker.study.other_metrics import OtherMetric
     from tracker.study.run_results import RunResult
 
 NOTHING = Markup()
@@ -78,8 +82,12 @@ _LOGGED_ACCURACY = _column("Validation accuracy", wording.percent_cell, _accurac
 
 def _logged_score(report: Report) -> tuple[Column, ...]:
     """Return the column of the primary metric as logged, if it isn't the loss or the accuracy."""
-    column = _column(report.metric.name, wording.metric_text, lambda result: result.score, primary=True)
+    column = _column(_score_title(report.metric), wording.metric_text, lambda result: result.score, primary=True)
     return () if report.metric.is_standard else (column,)
+
+
+def _score_title(metric: Metric) -> str:
+    return f"{metric.name} (training)" if metric.is_of_fit else metric.name
 
 
 def table_columns(report: Report) -> tuple[Column, ...]:
@@ -91,10 +99,24 @@ def table_columns(report: Report) -> tuple[Column, ...]:
         Column("Correct", ratio, primary=metric.is_accuracy),
         Column("%", percent_correct, primary=uncounted),
         _INTERVAL,
-        *(() if metric.is_accuracy else (Column(metric.name, score_writer(entries), primary=True),)),
+        *(() if metric.is_accuracy else (Column(_score_title(metric), score_writer(entries), primary=True),)),
         *(() if metric.is_loss else (LOSS,)),
+        *(_other_column(other, entries) for other in report.other_metrics.shown),
     )
     return _occurring(columns, entries)
+
+
+def _other_column(other: OtherMetric, entries: Sequence[RunEntry]) -> Column:
+    """Return the column of a metric beside the primary one, accuracies in percent."""
+    values = {entry.number: value for entry, value in zip(entries, other.values, strict=True) if value is not None}
+    training = " (training)" if other.part == "training" and part_of(other.name) is None else ""
+    numbers = [value.value for value in values.values()]
+    write = wording.percent_number_cell if other.is_fraction else _writer(numbers)
+
+    def cell(entry: RunEntry) -> Markup:
+        return plain(write(values[entry.number].value) if entry.number in values else NONE)
+
+    return Column(f"{other.name}{training}{' (%)' if other.is_fraction else ''}", cell)
 
 
 def section_columns(report: Report, entries: Sequence[RunEntry]) -> tuple[Column, ...]:
@@ -149,9 +171,11 @@ _SHORT, _LONG = 12, 20  # characters of the longest cell
 def legend(report: Report) -> str:
     """Return what stands in the columns of the table of all runs."""
     metric, shown = report.metric, {column.title for column in table_columns(report)}
+    name = _score_title(metric)
     silent = any(entry.result.kept_epoch is None and entry.result.best_epoch is not None for entry in report.entries)
     kept = ", at the best epoch" if silent else ", with the kept weights"
-    kept = kept if "Best epoch" in shown else ""
+    which = value_words([entry.result for entry in report.entries], metric)
+    kept = f", {which}" if which else kept if which is None and "Best epoch" in shown else ""
     sentences = []
     if "Correct" in shown:
         most = " (highest in bold)" if metric.is_accuracy else ""
@@ -164,16 +188,49 @@ def legend(report: Report) -> str:
         sentences += ["Loss is the validation loss of the same weights."] if "Loss" in shown else []
     elif "Loss" in shown:
         sentences.append(f"Loss: validation loss{kept}.")
-    if metric.name in shown:
+    if name in shown:
         better, best = ("lower", "lowest") if metric.lower_is_better else ("higher", "highest")
-        sentences.append(f"{metric.name}: the metric that ranks the runs{kept}; {better} is better ({best} in bold).")
+        sentences.append(f"{name}: the metric that ranks the runs{kept}; {better} is better ({best} in bold).")
+    sentences += _other_metrics_text(report)
     return " ".join(sentences)
+
+
+def _other_metrics_text(report: Report) -> list[str]:
+    """Return which of their values the other metrics in the table have, and how many metrics are not in it."""
+    others = report.other_metrics
+    several = [value for other in others.shown for value in other.values if value is not None and value.values > 1]
+    sentences = []
+    if any(value.epoch is None for value in several):
+        epochs = " at the same epoch, or else" if any(value.epoch is not None for value in several) else ""
+        sentences.append(f"Other metrics are as logged{epochs} last.")
+    if others.more:
+        metrics = f"{wording.counted(others.more, 'more metric')} {'was' if others.more == 1 else 'were'}"
+        sentences.append(f"{metrics} logged: --format csv has all of them.")
+    return sentences
 
 
 def score_writer(entries: Sequence[RunEntry]) -> Callable[[RunEntry], Markup]:
     """Return what writes a run's value of the primary metric, with the digits that set the runs' apart."""
-    digits = wording.digits_apart([entry.result.score for entry in entries if entry.result.score is not None])
-    return lambda entry: plain(wording.fixed_cell(entry.result.score, digits))
+    write = _writer([entry.result.score for entry in entries if entry.result.score is not None])
+    return lambda entry: plain(write(entry.result.score))
+
+
+_MORE_DECIMALS = 2  # that a column has for its small values: they have the digits that they have in sentences
+
+
+def _writer(values: Sequence[float]) -> Callable[[float | None], str]:
+    """Return what writes a column's values: with the digits that set them apart, and no fewer than sentences have."""
+    digits = wording.digits_apart(values)
+    shortened = (value for value in values if value and round(value, digits) != wording.significant(value))
+    needed = (wording.decimals(abs(value)) for value in shortened)
+    digits = max([digits, *(need for need in needed if need <= digits + _MORE_DECIMALS)])
+
+    def write(value: float | None) -> str:
+        if value and wording.decimals(abs(value)) > digits and round(value, digits) != wording.significant(value):
+            return wording.metric_text(value)
+        return wording.fixed_cell(value, digits)
+
+    return write
 
 
 def ratio(entry: RunEntry) -> Markup:

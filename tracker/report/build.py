@@ -23,6 +23,7 @@ from tracker.study.clip_sets import clip_key
 from tracker.study.histories import logged_numbers
 from tracker.study.metrics import in_one_unit, primary_metric
 from tracker.study.options import NETWORK, Design, terms_of
+from tracker.study.other_metrics import other_metrics
 from tracker.study.param_roles import param_roles
 from tracker.study.study import Study, study_of
 from tracker.wording import count_words, wording_of
@@ -74,6 +75,7 @@ def build_report(
         facts=headline.facts(findings, experiment, selection),
         key_figures=headline.key_figures(findings),
         answers=answers,
+        other_metrics=other_metrics(study.results, study.metric, _most_columns(study)),
         data_and_method=tuple(row for row in data_and_method(study).rows(wording) if row.text),
         limits=limiting,
         options=study.design.options,
@@ -87,6 +89,13 @@ def build_report(
         alpha=alpha,
         margin=margin,
     )
+
+
+MOST_OTHER_METRICS = 6  # with a column in the table of all runs; fewer if many options have one
+
+
+def _most_columns(study: Study) -> int:
+    return max(2, MOST_OTHER_METRICS - max(0, len(study.design.options) - 2))
 
 
 def _section(findings: Findings, standing: Standing, writer: CommandWriter) -> Section:

@@ -12,6 +12,7 @@ from tracker.conclusions.option_effect import OptionEffect
 from tracker.conclusions.sample_size import SampleSize
 from tracker.report.model import KeyFigure
 from tracker.report.overview import unlogged_metric
+from tracker.report.ranking_metric import metric_fact
 from tracker.wording import (
     begun,
     capitalised,
@@ -136,9 +137,7 @@ def lead(findings: Findings, answers: Sequence[Answer]) -> str:
         scores = f"{who} scores {score_words(findings, first)}"
     else:
         value = value_words(findings, first)
-        scores = (
-            f"{who} has {f'a validation loss of {value}' if study.metric.is_loss else f'{study.metric.name} {value}'}"
-        )
+        scores = f"{who} has {'a validation loss of' if study.metric.is_loss else metric_words(study.metric)} {value}"
     if not others and len(first.runs) > 1:
         return f"{scores}. There is no other configuration to compare it with."
     if not others:
@@ -236,13 +235,12 @@ def facts(findings: Findings, experiment: str, selection: str = "") -> tuple[tup
         runs = f"{runs}, {counted(len(seeds), 'seed')}" if seeds else runs
     elif len(study.results) > 1 and seeds:
         runs = f"{runs}, one seed each"
-    metric = metric_words(study.metric)
     named = (
         ("Experiment", experiment),
         ("Runs", runs),
         ("Selection", selection),
         ("Clips", _clips_text(findings)),
-        ("Metric", metric),
+        ("Metric", metric_fact(study.metric)),
     )
     return tuple((name, text) for name, text in named if text)
 

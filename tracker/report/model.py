@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from tracker.study.other_metrics import NO_OTHERS, OtherMetrics
 from tracker.wording import counted
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ class Report:
     key_figures: tuple[KeyFigure, ...] = ()
     answers: tuple[Answer, ...] = ()  # at most seven, whatever the number of runs
     data_and_method: tuple[FactRow, ...] = ()  # what the runs were trained on and how
+    other_metrics: OtherMetrics = NO_OTHERS  # than the primary one; values in the order of `entries`
     cover: Cover = Cover()
 
     def __repr__(self) -> str:

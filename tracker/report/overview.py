@@ -5,13 +5,13 @@ Each kind of conclusion contributes its own sentences; those about the experimen
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tracker import __version__
 from tracker.conclusions import kinds, of_kind
 from tracker.report.model import Procedure
+from tracker.report.ranking_metric import metric_limits, no_test_text
 from tracker.runs import UNSENT_TAG, RunStatus
 from tracker.study.contradictions import Contradiction
 from tracker.study.metric_roles import lower_is_better
@@ -45,24 +45,19 @@ def limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) ->
             f"{_who(study, silent, wording)} did not log which epoch's weights were kept, so results are those of the "
             "epoch with the lowest validation loss."
         )
-    names = {name.lower() for result in study.results for name in result.run.metrics}
     is_estimated = any(c.kind == "selection_optimism" and c.verdict == "estimate" for c in conclusions)
     is_picked = any(len(study.ranked(group)) > 1 for group in study.rankable_groups)
-    if is_picked and not is_estimated and not any("test" in re.findall(r"[a-z]+", name) for name in names):
-        what = "configuration" if len(study.design.configurations) < len(study.results) else "run"
-        yield f"There is no test set: the best {what} was picked and scored on the same clips."
+    untested = no_test_text(study, is_picked=is_picked and not is_estimated)
+    if untested:
+        yield untested
 
 
 def _limits_of_metric(study: Study, wording: Wording) -> Iterator[str]:
-    """Yield the limits of the primary metric: not logged, no fraction of clips, or of unknown direction."""
+    """Yield the limits of the primary metric: of which data it is, no fraction of clips, not tested."""
     metric = study.metric
     if not study.ranking:  # the lead says so
         return
-    if metric.assumed:
-        yield (
-            f"The name {metric.name} doesn't say whether higher or lower is better. Higher is assumed; --minimise "
-            "reverses that."
-        )
+    yield from metric_limits(study)
     percent_runs = [run for run, result in enumerate(study.results) if metric.name in result.run.in_percent]
     if percent_runs:
         who = _who(study, percent_runs, wording)

@@ -69,6 +69,9 @@ _RISES = frozenset({
 _WITH_NUMBER = re.compile(r"(?:map|rouge|top|hits?|acc|ndcg|recall|precision|bleu|delta)[0-9]+b?")  # rise
 _SHARES = frozenset({"accuracy", "acc", "f1", "auc", "precision", "recall"})  # from 0 to 1, or to 100 percent
 
+# what scikit-learn's autologging calls the score of a search or of a variable's data: by convention, higher is better
+_SCIKIT_LEARN = re.compile(r"(mean|split\d+)_test_score|best_cv_score|training_score|[A-Z]\w*_score_\w+")
+
 # What tells nothing of how good a model is, whatever else the name says …
 _NO_SCORE = frozenset({
     "epoch", "epochs", "step", "steps", "iteration", "iterations", "iter", "std", "stdev", "stddev", "sd", "sem",
@@ -177,7 +180,9 @@ def lower_is_better(name: str) -> bool | None:
         return _FALLS.isdisjoint(after) and "entropy" not in after
     rises = not _RISES.isdisjoint(words) or any(_WITH_NUMBER.fullmatch(word) for word in words)
     rises = rises or {"explained", "variance"} <= set(words) or {"true", "positive"} <= set(words)
-    return "likelihood" in after if rises else None
+    if rises or _SCIKIT_LEARN.fullmatch(name):
+        return "likelihood" in after
+    return None
 
 
 @lru_cache(maxsize=4096)

@@ -32,7 +32,7 @@ from tracker.study.metric_roles import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from tracker.runs import Run
 
@@ -53,7 +53,7 @@ class Metric:
     lower_is_better: bool = False
     assumed: bool = False  # whether the direction is a guess, since neither the name, the runs nor the user says it
     is_fraction: bool = True  # False if an accuracy was logged in per cent or otherwise above 1
-    is_of_fit: bool = False  # whether it is one of Keras' training metrics, whose names don't say so
+    is_of_fit: bool = False  # whether it is a training metric whose name doesn't say so
     is_picked: bool = False  # whether nobody named it
     others: tuple[str, ...] = ()  # which else could have been picked, the first choice first
 
@@ -111,31 +111,53 @@ def primary_metric(runs: Sequence[Run], name: str | None, *, minimise: bool | No
         bool(lower),
         assumed=lower is None,
         is_fraction=judged or not above_one,
-        is_of_fit=part_of(chosen) is None and part_measured(runs, chosen) == "training",
+        is_of_fit=part_of(chosen) is None and parts_measured(runs, [chosen])[chosen] == "training",
         is_picked=not name,
         others=tuple(picked[1:]),
     )
 
 
-def part_measured(runs: Sequence[Run], name: str) -> Part | None:
-    """Return the part of the data that a metric was measured on, by its name or as Keras logs it; None if unknown."""
-    part = part_of(name)
-    having = [run for run in runs if name in run.metrics or name in run.curves] if part is None else []
-    return "training" if having and all(run.params.keys() >= _KERAS_FIT for run in having) else part
+def parts_measured(runs: Sequence[Run], names: Iterable[str]) -> dict[str, Part | None]:
+    """Return the part of the data that each metric was measured on, None if that is unknown.
+
+    A name that says none is of training data beside a validation metric of the same quantity, or as Keras' autologging
+    names it.
+    """
+    validated = {
+        role_of(name)[0] for run in runs for name in (*run.metrics, *run.curves) if part_of(name) == "validation"
+    }
+    by_keras = [run.params.keys() >= _KERAS_FIT for run in runs]
+    parts: dict[str, Part | None] = {}
+    for name in names:
+        parts[name] = part_of(name)
+        if parts[name] is None:
+            having = [fit for run, fit in zip(runs, by_keras, strict=True) if name in run.metrics or name in run.curves]
+            if role_of(name)[0] in validated or (having and all(having)):
+                parts[name] = "training"
+    return parts
+
+
+def logged_name(run: Run, metric: Metric) -> str:
+    """Return under which name a run logged the primary metric: another program may call it otherwise."""
+    if metric.name in run.metrics or metric.name in run.curves:
+        return metric.name
+    quantity, part = role_of(metric.name)
+    same_part = [name for name in (*run.curves, *run.metrics) if part_of(name) == part_of(metric.name)]
+    return named(same_part, quantity, part) or metric.name
 
 
 def _candidates(runs: Sequence[Run]) -> list[str]:
     """Return a name for each quantity of each part that may rank runs, the first choice first.
 
-    A metric that fewer than half as many runs have as another comes after those that more have. Predictions make
-    validation accuracies: nothing else is picked if there are any.
+    Training metrics are left out if there is any other. A metric that fewer than half as many runs have as another
+    comes after those that more have. Predictions make validation accuracies: nothing else is picked if there are any.
     """
     scores = [_scores(run) for run in runs]
     judged = any(run.validation for run in runs) or _has_final_accuracy(runs)
-    names = [name for name in dict.fromkeys(chain.from_iterable(scores)) if not (judged and name in _FINAL)]
+    names = [name for name in dict.fromkeys(chain.from_iterable(scores)) if not (judged and name in FINAL)]
     by_role: dict[tuple[str, Part | None], list[str]] = defaultdict(list)
-    for name in names:
-        by_role[role_of(name)[0], part_measured(runs, name)].append(name)
+    for name, part in parts_measured(runs, names).items():
+        by_role[role_of(name)[0], part].append(name)
     found = {}
     for (quantity, part), of_role in by_role.items():
         usual = named(of_role, *role_of(of_role[0])) or of_role[0]
@@ -151,7 +173,9 @@ def _candidates(runs: Sequence[Run]) -> list[str]:
         is_loss = not {"loss", "logloss"}.isdisjoint(words_of(name))
         return 2 * number < most, _PARTS.index(part), lower is None, is_fold, first, bool(lower), is_loss, name
 
-    return sorted(found, key=order)
+    ordered = sorted(found, key=order)
+    others = [name for name in ordered if found[name][0] != "training"]
+    return others or ordered
 
 
 def _scores(run: Run) -> set[str]:
@@ -160,7 +184,8 @@ def _scores(run: Run) -> set[str]:
     return by_step | {name for name, value in run.metrics.items() if is_score(name) and math.isfinite(value)}
 
 
-_FINAL = frozenset(
+# what runs of tracker's format say of the weights that they kept
+FINAL = frozenset(
     {f"{which}_val_{quantity}" for which in ("best", "last") for quantity in (LOSS, ACCURACY)}
     | {f"fit_{quantity}" for quantity in (LOSS, ACCURACY)}
 )
@@ -168,9 +193,7 @@ _FINAL = frozenset(
 
 def _has_final_accuracy(runs: Sequence[Run]) -> bool:
     """Return whether runs of tracker's format say the accuracy of the weights that they kept."""
-    return any(
-        not _FINAL.isdisjoint(run.metrics) and any(tag.startswith("tracker.") for tag in run.tags) for run in runs
-    )
+    return any(run.is_in_format and not FINAL.isdisjoint(run.metrics) for run in runs)
 
 
 # Params and tags in which searches and trainers (Optuna, Weights & Biases, Keras Tuner, Ray Tune, Hugging Face) log

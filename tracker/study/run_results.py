@@ -29,7 +29,7 @@ from tracker.study.histories import (
     steps_without_epochs,
 )
 from tracker.study.metric_roles import ACCURACY, LOSS, RATE, named, role_of
-from tracker.study.metrics import Metric, is_fraction
+from tracker.study.metrics import Metric, is_fraction, logged_name
 from tracker.study.options import as_whole
 
 if TYPE_CHECKING:
@@ -262,8 +262,9 @@ def _result(index: int, run: Run, metric: Metric, clips: ClipSet) -> RunResult:
     if metric.is_accuracy and correct is not None and clips.n:
         score = correct / clips.n
     elif not metric.is_standard:
-        own = by_epoch(run, metric.name)
-        score = _value(run, metric.name, own if own is not None and len(own.values) > 1 else None, shown)
+        name = logged_name(run, metric)
+        own = by_epoch(run, name)
+        score = _value(run, name, own if own is not None and len(own.values) > 1 else None, shown)
     timed = run.curves.get("epoch_seconds")
     contradicting: tuple[Contradiction, ...] = ()
     if row is not None:
