@@ -197,8 +197,15 @@ class TestReport:
             tracker.load_runs(experiment=experiment)
 
     def test_report_refuses_a_size_that_is_no_number(self, built: tracker.Report) -> None:
-        with pytest.raises(ValueError, match="max_bytes must be a whole number"):
-            built.to_summary(max_bytes="x")  # type: ignore[arg-type]
+        for size in ("x", True):
+            with pytest.raises(ValueError, match="max_bytes must be a whole number"):
+                built.to_summary(max_bytes=size)  # type: ignore[arg-type]
+
+    def test_report_is_not_written_to_a_file_of_another_form(self, built: tracker.Report) -> None:
+        for write, path in ((built.to_pdf, "x.md"), (built.to_markdown, "x.html"), (built.to_html, ".json")):
+            with pytest.raises(ValueError, match=f"{path} is to be .* by its ending"):
+                write(path)
+            assert not Path(path).exists()
 
     def test_an_interactive_page_is_that_of_the_command(
         self, built: tracker.Report, capfd: pytest.CaptureFixture[str]

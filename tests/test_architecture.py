@@ -24,10 +24,11 @@ LEVELS = (
 )
 """The pure core, from the bottom up: each room imports what stands before it."""
 PURE = {room for level in LEVELS for room in level}
-FILES = {"atomic_files", "contained_files", "errors", "printable"}
-EDGES = {"data", "features", "training", "journal", "store", "figures", "render"}
+FILES = {"atomic_files", "contained_files", "delimited", "errors", "printable"}
+EDGES = {"data", "features", "training", "journal", "store", "table", "figures", "render"}
 BELOW = {room: {name for level in LEVELS[:i] for name in level} for i, level in enumerate(LEVELS) for room in level} | {
     "contained_files": set(),
+    "delimited": set(),
     "atomic_files": FILES,
     "data": {"runs"} | FILES,
     "features": {"runs"} | FILES,
@@ -35,6 +36,7 @@ BELOW = {room: {name for level in LEVELS[:i] for name in level} for i, level in 
     "training": {"features", "data", "runs", "statistics", "bundled"} | FILES,
     "journal": {"runs"} | FILES,
     "store": {"runs"} | FILES,
+    "table": {"runs", "statistics", "study"} | FILES,
     "figures": PURE,
     "render": PURE | {"bundled"},
     "__init__": {"api", "errors", "recording", "replay", "runs", "statistics"},
@@ -56,6 +58,7 @@ ONLY_IN = {
     "matplotlib": set(),  # its typeface is read, nothing else
     "resvg_py": {"figures"},
     "PIL": {"figures"},
+    "pyarrow": {"table"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

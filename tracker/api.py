@@ -16,6 +16,7 @@ from tracker import __version__
 from tracker.journal.reader import journals
 from tracker.recording.arguments import (
     checked_line,
+    checked_names,
     checked_path,
     checked_reporter,
     checked_text,
@@ -257,6 +258,56 @@ def load_runs(
     experiments = [_experiment(name, store) for name in names]
     selection = selection_of(runs, exclude, filter_string, since, now_ms())
     found = load_selected(store, experiments, selection)
+    for problem in found.problems:
+        reporter.warn(problem)
+    return found
+
+
+@names_for_flags()
+def read_table(
+    table: Any,
+    *,
+    metric: str | None = None,
+    seed_params: Iterable[str] = (),
+    option_params: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+    reporter: Reporter | None = None,
+) -> ExperimentRuns:
+    """Return the runs of a table of results, to be reported on as those of a store are.
+
+    Parameters
+    ----------
+    table : path, data frame or mapping of str to sequence
+        A CSV, TSV or Parquet file; a frame of pandas or polars; or columns by name. It has a row a run, with its
+        options, seed and metrics; or a row a run and sample, with the columns ``run``, ``sample`` and either
+        ``correct`` or ``label`` and ``predicted``, and optionally ``group`` and a column per class with its
+        probability.
+    metric : str, optional
+        A column that is a metric, whatever it is called; the runs are ranked by it.
+    seed_params, option_params, ignore : iterable of str
+        Columns that are no metrics, whatever they are called; give them to `build_report` too.
+
+    Raises
+    ------
+    ValueError
+        If `table` is none of these, or has no column of a name that is given.
+    TrackerError
+        If it can't be read or isn't a table of runs: the message says in which line, and what to do.
+
+    Examples
+    --------
+    >>> runs = tracker.read_table({"lr": [0.1, 0.01], "val_accuracy": [0.7, 0.8]})  # doctest: +SKIP
+    """
+    from tracker.recording.tables import load_table
+
+    reporter = checked_reporter(reporter)
+    seeds, *others = (
+        checked_names(what, names)
+        for what, names in (("seed_params", seed_params), ("option_params", option_params), ("ignore", ignore))
+    )
+    params = [name for names in others for name in names]
+    metrics = () if metric is None else (checked_line("metric", metric),)
+    found = load_table(table, metrics=metrics, params=params, seeds=seeds)
     for problem in found.problems:
         reporter.warn(problem)
     return found

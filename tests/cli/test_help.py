@@ -60,7 +60,7 @@ class TestHelp:
 
 
 def test_an_argument_is_shown_as_other_programs_show_it(tracker: Tracker) -> None:
-    assert tracker("compare", "--help").out.startswith("Usage: tracker compare [OPTIONS] RUN RUN\n")
+    assert tracker("compare", "--help").out.startswith("Usage: tracker compare [OPTIONS] RUN RUN [RESULTS]\n")
 
 
 @pytest.mark.parametrize(("words", "shown"), [("", "Usage: tracker [OPTIONS]"), ("data", "Usage: tracker data ")])

@@ -205,6 +205,7 @@ class TestEndings:
             ("r.md", "markdown"),
             ("R.HTML", "html"),
             ("r.htm", "html"),
+            (".html", "html"),
             ("r.tex", "latex"),
             ("r.csv", "csv"),
             ("r.json", "json"),

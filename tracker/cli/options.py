@@ -368,6 +368,46 @@ def _default(option: Field[Any]) -> Any:
     return option.default if option.default_factory is MISSING else option.default_factory()
 
 
+Results = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="RESULTS",
+        show_default=False,
+        help="A table instead of a store: results.csv, .tsv or .parquet, with a row a run, or a row a run and sample.",
+    ),
+]
+
+_OF_A_STORE = {
+    "experiment": "--experiment", "tracking_uri": "--tracking-uri", "filter_string": "--filter", "since": "--since",
+}  # fmt: skip
+
+
+def _check_table_alone(context: typer.Context, results: Path) -> None:
+    """Refuse options about a store beside a table; what the environment sets of them doesn't count."""
+    for name, flag in _OF_A_STORE.items():
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            context.fail(f"give the table {results} or {flag}, not both: a table is read without a store")
+
+
+def _read_table(context: typer.Context, results: Path, analysis: Any) -> ExperimentRuns:
+    from tracker.recording.selection import ALL_RUNS
+    from tracker.recording.tables import load_table
+
+    _check_table_alone(context, results)
+    metric = getattr(analysis, "metric", None)
+    found = load_table(
+        results,
+        metrics=() if metric is None else (metric,),
+        params=(*analysis.option_param, *analysis.ignore),
+        seeds=analysis.seed_param,
+        selection=getattr(analysis, "selection", ALL_RUNS),
+    )
+    for problem in found.problems:
+        warn(problem)
+    return found
+
+
 def store_at(tracking_uri: str | None) -> Store:
     """Return the store of a tracking URI."""
     from tracker.recording.stores import find_store
@@ -386,8 +426,19 @@ def read_runs(experiment: str | None, tracking_uri: str | None) -> ExperimentRun
     return runs_read
 
 
-def read_selected(analysis: SelectionAnalysis) -> ExperimentRuns:
-    """Read the selected runs with the predictions after each epoch; warn of what cannot be read."""
+def read_results(
+    context: typer.Context, results: Path | None, analysis: ExperimentAnalysis | ListedRuns
+) -> ExperimentRuns:
+    """Read the runs of a table, or those of an experiment; warn of what cannot be read."""
+    if results is not None:
+        return _read_table(context, results, analysis)
+    return read_runs(analysis.experiment, analysis.tracking_uri)
+
+
+def read_selected(context: typer.Context, results: Path | None, analysis: SelectionAnalysis) -> ExperimentRuns:
+    """Read the selected runs, those of a store with the predictions after each epoch; warn of what cannot be read."""
+    if results is not None:
+        return _read_table(context, results, analysis)
     from tracker.recording.selection import load_selected
     from tracker.recording.stores import experiment_or_default
     from tracker.store import FilterError

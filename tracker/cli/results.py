@@ -18,10 +18,12 @@ from tracker.cli.console import ConsoleReporter, fitting_table, log, print_docum
 from tracker.cli.options import (
     ExperimentAnalysis,
     ListedRuns,
+    Results,
     RunName,
     SelectionAnalysis,
     TrackingUri,
     naming_params,
+    read_results,
     read_runs,
     read_selected,
     report_on,
@@ -61,15 +63,18 @@ _TITLED: tuple[Form, ...] = (*_INTRODUCED, "summary")
     "tracker report --since 7d --exclude k7-lr0.001-s0 --output report.html",
     "tracker report --check REPORT.md",
     "tracker report --log",
+    "tracker report results.csv --output report.html",
 )
 @with_analysis_options
 def report(
     context: typer.Context,
     *,
+    results: Results = None,
     form: Annotated[
         Literal["markdown", "html", "pdf", "latex", "csv", "json", "summary"] | None,
         typer.Option(
             "--format",
+            case_sensitive=False,
             show_default="by the ending of FILE, else markdown",
             help="Markdown with figures as files, one HTML file, PDF (needs the extra [pdf]), a LaTeX table of "
             "configurations, CSV of runs, JSON, or tables and sentences only.",
@@ -139,6 +144,9 @@ def report(
         "give --log or --check, not both: --check writes nothing": log_page and check,
         "give --output or --check, not both: --check writes nothing": output and check,
         f"--output would replace the introduction, {intro}: give another file": _is_same_file(output, intro),
+        f"--output would replace the table, {results}: give another file": _is_same_file(output, results),
+        "--log is for runs of a store, not for a table": log_page and results,
+        "--audio is for runs of a store, not for a table": audio and results,
         "--log is for a report on one --experiment": log_page and len(analysis.experiment) > 1,
     }
     for problem in (problem for problem, holds in contradictions.items() if holds):
@@ -158,7 +166,7 @@ def report(
     )
     if form == "pdf" and target is None and sys.stdout.isatty():
         context.fail("a PDF cannot be shown in a terminal: give --output FILE")
-    runs = read_selected(analysis)
+    runs = read_selected(context, results, analysis)
     try:
         content = report_on(runs, analysis, title=title, author=author, intro=None if intro is None else _intro(intro))
     except ValueError as error:
@@ -307,6 +315,7 @@ def _print_steps(steps: Sequence[NextStep]) -> None:
     "tracker compare k7-lr0.001-s0 k3-lr0.001-s0",
     "tracker compare 8b7e7d8f 45fb32b8 --format markdown",
     "tracker compare candidate baseline --fail-if-worse",
+    "tracker compare big small results.csv",
 )
 @with_analysis_options
 def compare(
@@ -314,6 +323,7 @@ def compare(
     *,
     first: RunName,
     second: RunName,
+    results: Results = None,
     form: Annotated[
         Literal["table", "json", "markdown"],
         typer.Option("--format", help="For a terminal, for programs (every clip), or for GitHub."),
@@ -336,7 +346,7 @@ def compare(
     from tracker.recording.reports import compare as compare_runs
 
     try:
-        runs = read_runs(analysis.experiment, analysis.tracking_uri)
+        runs = read_results(context, results, analysis)
         with naming_params():
             comparison = compare_runs(runs, first, second, **analysis.question)
     except typer.BadParameter:
@@ -414,17 +424,19 @@ def _clips(runs: Sequence[str], view: ClipsView) -> Iterator[str | Table]:
         yield f"{clips.more} more: --format json has all of them."
 
 
-@command("runs", "List the runs.", "tracker runs", "tracker runs --format json")
+@command("runs", "List the runs.", "tracker runs", "tracker runs --format json", "tracker runs results.csv")
 @with_analysis_options
 def runs(
+    context: typer.Context,
     *,
+    results: Results = None,
     form: Annotated[Literal["table", "json"], typer.Option("--format", help="For a terminal or programs.")] = "table",
     analysis: ListedRuns,
 ) -> None:
     """List the runs: the options that differ, accuracy or another primary metric, epochs, status and age."""
     from tracker.recording.stores import HOST_TAG, interrupted_message
 
-    experiment_runs = read_runs(analysis.experiment, analysis.tracking_uri)
+    experiment_runs = read_results(context, results, analysis)
     with naming_params():
         study = _listed(experiment_runs, analysis)
     if form == "json":
@@ -440,7 +452,7 @@ def runs(
             log(f"left out for lack of width: {', '.join(left_out)}; --format json has all columns")
     for run in experiment_runs.runs:
         host, resumable = run.tags.get(HOST_TAG), is_resumable(run.tags)
-        if run.status is RunStatus.INTERRUPTED or host:
+        if experiment_runs.store and (run.status is RunStatus.INTERRUPTED or host):
             log(interrupted_message(run.name, run.run_id, experiment_runs.store, resumable=resumable, host=host))
 
 

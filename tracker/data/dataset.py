@@ -14,9 +14,7 @@ spaces, and blank lines are skipped. Lines are counted from 1, the header being 
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import os
 import re
@@ -29,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tracker.contained_files import open_regular, read_regular
+from tracker.delimited import delimiter_of, rows_of, text_of
 from tracker.errors import DataError
 
 if TYPE_CHECKING:
@@ -300,34 +299,25 @@ def read_manifest(manifest: Path) -> list[Clip]:
 def _rows(manifest: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the fields of each line below the header that is not blank, and the number of the line they begin in."""
     try:
-        text = read_regular(manifest).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{manifest} is not UTF-8 text (byte {error.start}), so not a CSV manifest; save it as CSV in UTF-8"
-        ) from error
+        text = text_of(read_regular(manifest))
+    except ValueError as error:
+        raise DataError(f"{manifest}, {error}, so not a CSV manifest; save it as CSV in UTF-8") from error
     if not text.strip():
         raise DataError(f"{manifest} is empty; a manifest begins with the header path,label")
-    # In some countries, spreadsheets write semicolons.
-    delimiter = max(",;\t", key=text.lstrip().splitlines()[0].count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     header: list[str] = []
-    begins = 1
     try:
-        for fields in reader:
-            if not any(field.strip() for field in fields):
-                pass
-            elif not header:
+        for line, fields in rows_of(text, delimiter_of(text)):
+            if not header:
                 header = _header(fields, manifest)
             elif len(fields) > len(header):
                 raise DataError(
-                    f"{manifest}, line {begins}: {len(fields)} fields, but the header has {len(header)}; "
+                    f"{manifest}, line {line}: {len(fields)} fields, but the header has {len(header)}; "
                     "put a field that contains a comma into double quotes"
                 )
             else:
-                yield begins, dict(zip(header, fields, strict=False))
-            begins = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(f"{manifest}, line {begins}: not CSV ({error}); check its quotes") from error
+                yield line, dict(zip(header, fields, strict=False))
+    except ValueError as error:
+        raise DataError(f"{manifest}, {error}; check its quotes") from error
 
 
 def _header(fields: list[str], manifest: Path) -> list[str]:

@@ -26,6 +26,7 @@ from tracker.recording.train import MOST_FAULTY, cache_folder
 from tracker.render import Listening, Sound
 from tracker.report import mistakes
 from tracker.runs import Spectrogram, number_text, spectrogram_of
+from tracker.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +74,8 @@ def find_sounds(report: Report, most: int, folder: Path, reporter: Reporter) -> 
         return Listening((), (_why_none(report),))
     shelf = _Shelf(folder, reporter)
     sounds = tuple(_sound(mistake, shelf.data_of(mistake)) for mistake in found)
-    return Listening(sounds, tuple(shelf.problems))
+    too_few = f"Wrong in every run or in the best one: only {counted(len(found), 'clip')}, not {most}."
+    return Listening(sounds, (*shelf.problems, *([too_few] if len(found) < most else [])))
 
 
 def _why_none(report: Report) -> str:

@@ -18,6 +18,7 @@ from tracker.errors import TrackerError
 from tracker.next_steps.command_line import HERE
 from tracker.recording.arguments import checked_line, checked_names, checked_path, checked_reporter, checked_text
 from tracker.recording.stores import ExperimentRuns, where_from
+from tracker.recording.tables import table_facts
 from tracker.report import Comparison as ComparisonContent
 from tracker.report import Cover
 from tracker.report import Report as ReportContent
@@ -68,7 +69,8 @@ def form_of(path: Path | None, asked: Form | None) -> Form:
     ValueError
         If the path's ending says another form than the one asked for, or none that there is.
     """
-    ending = path.suffix.lower() if path else ""
+    ending = (path.suffix or path.name).lower() if path else ""  # ``.html`` is all ending
+    ending = ending if ending.startswith(".") else ""
     if asked and asked in ENDINGS.get(ending, (asked,)):
         return asked
     if asked:
@@ -205,10 +207,11 @@ class Report(ReportContent):
         If none is, the links are those of a report in the working directory.
         """
         base = Path() if path is None else checked_path("path", path).parent
+        form_of(None if path is None else Path(path), "markdown")
         text, files = render_report(self, "markdown", figures=checked_path("figures", figures), base=base)
         for file, content in files.items() if path is not None else ():
             write_file(file, content)
-        _written(lambda: text, path)
+        _written(lambda: text, path, "markdown")
         if path is not None:
             remove_stale_figures(Path(figures), text)
         return text.decode()
@@ -224,7 +227,7 @@ class Report(ReportContent):
         def render() -> bytes:
             return render_report(self, "html", listening=self.find_sounds(audio), interactive=interactive)[0]
 
-        return _written(render, path).decode()
+        return _written(render, path, "html").decode()
 
     def find_sounds(self, most: int | None, reporter: Reporter | None = None) -> Listening | None:
         """Return the clips that `to_html` plays, read from the runs' data; None for none."""
@@ -239,25 +242,25 @@ class Report(ReportContent):
 
     def to_json(self, path: str | Path | None = None) -> str:
         """Return the report as JSON; write it to a file, if one is given."""
-        return _written(lambda: render_report(self, "json")[0], path).decode()
+        return _written(lambda: render_report(self, "json")[0], path, "json").decode()
 
     def to_pdf(self, path: str | Path | None = None) -> bytes:
         """Return the report as PDF with its figures; write it to a file, if one is given."""
-        return _written(lambda: render_report(self, "pdf")[0], path)
+        return _written(lambda: render_report(self, "pdf")[0], path, "pdf")
 
     def to_csv(self, path: str | Path | None = None) -> str:
         """Return the runs as CSV, a row each; write it to a file, if one is given."""
-        return _written(lambda: render_report(self, "csv")[0], path).decode()
+        return _written(lambda: render_report(self, "csv")[0], path, "csv").decode()
 
     def to_latex(self, path: str | Path | None = None) -> str:
         """Return the configurations as a LaTeX table with booktabs' rules; write it to a file, if one is given."""
-        return _written(lambda: render_report(self, "latex")[0], path).decode()
+        return _written(lambda: render_report(self, "latex")[0], path, "latex").decode()
 
     def to_summary(self, path: str | Path | None = None, *, max_bytes: int | None = None) -> str:
         """Return the report's tables and sentences as Markdown; write them to a file, if one is given."""
-        if not isinstance(max_bytes, int | None):
+        if not isinstance(max_bytes, int | None) or isinstance(max_bytes, bool):
             raise ValueError(f"max_bytes must be a whole number, got {max_bytes!r}")  # noqa: TRY004
-        return _written(lambda: render_report(self, "summary", max_bytes=max_bytes)[0], path).decode()
+        return _written(lambda: render_report(self, "summary", max_bytes=max_bytes)[0], path, "summary").decode()
 
 
 def build_report(
@@ -308,12 +311,15 @@ def build_report(
     from tracker.report import build_report as build
 
     cover = _cover(title, author, intro)
-    first, selection, folder = None, "", None
-    if isinstance(runs, ExperimentRuns):
-        first, selection, folder = runs.experiments[0], runs.selection, runs.store.folder
     named = _named_params(seed_params, option_params, ignore)
-    name, runs, settings = _question(runs, metric, named, minimise=minimise, alpha=alpha, margin=margin)
-    content = _fields(build(name, runs, log_to=first, selection=selection, **settings))
+    name, given, settings = _question(runs, metric, named, minimise=minimise, alpha=alpha, margin=margin)
+    folder = None
+    if isinstance(runs, ExperimentRuns):
+        settings |= {"log_to": runs.experiments[0], "selection": runs.selection}
+        folder = runs.store.folder if runs.store else None
+        if runs.table:
+            settings |= {"table": table_facts(runs.table, named), "remarks": runs.problems}
+    content = _fields(build(name, given, **settings))
     return Report(**content | {"cover": cover, "data_folder": folder or Path()})
 
 
@@ -345,7 +351,7 @@ def log_report(
 
     if not isinstance(report, ReportContent):
         raise ValueError("report must be one that tracker.build_report returned")  # noqa: TRY004  (one kind of error)
-    if not isinstance(runs, ExperimentRuns) or len(runs.experiments) > 1:
+    if not isinstance(runs, ExperimentRuns) or len(runs.experiments) > 1 or runs.store is None:
         raise ValueError("runs must be those of one experiment, as tracker.load_runs returns them")
     uploaded = [run for run in runs if UNSENT_TAG not in run.tags]
     if not uploaded:
@@ -362,13 +368,13 @@ class Comparison(ComparisonContent):
         """Return the comparison as Markdown; write it to a file, if one is given."""
         from tracker.render import render_comparison
 
-        return _written(lambda: render_comparison(self).encode(), path).decode()
+        return _written(lambda: render_comparison(self).encode(), path, "markdown").decode()
 
     def to_json(self, path: str | Path | None = None) -> str:
         """Return the comparison as JSON, with every clip; write it to a file, if one is given."""
         from tracker.render import render_comparison_json
 
-        return _written(lambda: render_comparison_json(self).encode(), path).decode()
+        return _written(lambda: render_comparison_json(self).encode(), path, "json").decode()
 
 
 def compare(
@@ -434,7 +440,8 @@ def _question(
             raise ValueError(f"{what} must be a number, got {value!r}")  # noqa: TRY004
     name, where = "runs", HERE
     if isinstance(runs, ExperimentRuns):
-        name, where, chosen = runs.name, where_from(runs.store), chosen or runs.tags.get("tracker.metric")
+        name, chosen = runs.name, chosen or runs.tags.get("tracker.metric")
+        where = where_from(runs.store) if runs.store else HERE
     else:
         runs = _checked_runs(runs)
     if asked is not None:
@@ -458,9 +465,13 @@ def _fields(content: Any) -> dict[str, Any]:
     return {field.name: getattr(content, field.name) for field in fields(content)}
 
 
-def _written(render: Callable[[], bytes], path: str | Path | None) -> bytes:
-    """Return a file's content, and write it if a path is given: what is no path is refused before anything is drawn."""
+def _written(render: Callable[[], bytes], path: str | Path | None, form: Form) -> bytes:
+    """Return a file's content, and write it if a path is given.
+
+    What is no path, or has the ending of another form, is refused before anything is drawn.
+    """
     file = None if path is None else checked_path("path", path)
+    form_of(file, form)
     content = render()
     if file is not None:
         write_file(file, content)

@@ -91,7 +91,7 @@ def load_selected(
     parts = [load_runs(store, name, by_epoch=by_epoch) for name in names]
     if selection == ALL_RUNS:
         return _joined(parts)
-    found = _selected(_joined(parts), selection)
+    found = select_runs_of(_joined(parts), selection)
     latest = frozenset(run.run_id for run in found[len(found) - min(by_epoch, len(found)) :])
     if latest <= {run.run_id for part in parts for run in part[len(part) - min(by_epoch, len(part)) :]}:
         return found
@@ -115,7 +115,8 @@ def _joined(parts: Sequence[ExperimentRuns]) -> ExperimentRuns:
     return replace(first, experiments=experiments, runs=tuple(runs), problems=tuple(problems))
 
 
-def _selected(found: ExperimentRuns, selection: Selection) -> ExperimentRuns:
+def select_runs_of(found: ExperimentRuns, selection: Selection) -> ExperimentRuns:
+    """Return those of some runs that are selected; raises as `load_selected`."""
     wanted, unwanted = (_named(found.runs, names) for names in (selection.runs, selection.exclude))
     ids = {run.run_id for run in found} - unwanted
     if selection.runs:
@@ -123,7 +124,7 @@ def _selected(found: ExperimentRuns, selection: Selection) -> ExperimentRuns:
     if selection.since:
         ids &= {run.run_id for run in found if run.started is not None and run.started >= selection.since.ms}
     problems = [*found.problems]
-    if selection.filter_string:
+    if selection.filter_string and found.store:
         unsent = [run for run in found if UNSENT_TAG in run.tags and run.run_id in ids]
         if unsent:
             what = "1 run is" if len(unsent) == 1 else f"{counted(len(unsent), 'run')} are"

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from tracker.journal.reader import Journal
     from tracker.store import ByEpoch, Store, UnreadableRows
+    from tracker.table import TableRuns
 
 HOST_TAG = "tracker.elsewhere"  # the host of a run whose process cannot be checked from this machine
 STORE_VARIABLE = option_named("tracking_uri").environment
@@ -138,8 +139,9 @@ class ExperimentRuns(Sequence[Run]):
     tags: Mapping[str, str]  # the first experiment's; ``tracker.metric`` is its primary metric
     runs: tuple[Run, ...]
     problems: tuple[str, ...]  # what could not be read, in sentences of one line
-    store: Store  # where they were read from
+    store: Store | None  # where they were read from; None if from a table
     selection: str = ""  # how many of the experiments' runs these are, and by which options; empty: all
+    table: TableRuns | None = None  # what the columns of the table were taken as
 
     @property
     def name(self) -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
     from tracker.conclusions.best_configuration import Standing
+    from tracker.report.data_and_method import FactRow
     from tracker.runs import Run
     from tracker.study.param_roles import NamedParams
 
@@ -48,12 +49,14 @@ def build_report(
     where: Where = HERE,
     log_to: str | None = None,
     selection: str = "",
+    table: Sequence[FactRow] = (),
+    remarks: Sequence[str] = (),
 ) -> Report:
     """Conclude from an experiment's runs, in any order: the same runs give the same report.
 
     Parameters are those of `tracker.build_report`, those about params in one, what commands have to name to reach the
     store and data, the experiment that they log to if `experiment` is the name of several, and which of the runs these
-    are if not all.
+    are if not all. Of runs from a table, what that was taken as, and what in it contradicts itself.
 
     Raises
     ------
@@ -65,18 +68,18 @@ def build_report(
     writer = CommandWriter(log_to or experiment, where)
     conclusions = tuple(with_sentence(found, wording) for found in with_commands(study, conclude(study), writer))
     findings = Findings(study, conclusions, wording)
-    limiting = tuple(limits(study, conclusions, wording))
+    limiting = (*remarks, *limits(study, conclusions, wording))
     answers = answer_all(findings, limiting)
     return Report(
         experiment=experiment,
         metric=study.metric,
         title=headline.title(findings),
         lead=headline.lead(findings, answers),
-        facts=headline.facts(findings, experiment, selection),
+        facts=headline.facts(findings, experiment, selection, "Table" if table else "Experiment"),
         key_figures=headline.key_figures(findings),
         answers=answers,
         other_metrics=other_metrics(study.results, study.metric, _most_columns(study)),
-        data_and_method=tuple(row for row in data_and_method(study).rows(wording) if row.text),
+        data_and_method=(*table, *(row for row in data_and_method(study).rows(wording) if row.text)),
         limits=limiting,
         options=study.design.options,
         sections=tuple(_section(findings, standing, writer) for standing in findings.standings),

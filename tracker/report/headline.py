@@ -219,14 +219,16 @@ def _effect_text(findings: Findings, effect: Conclusion) -> str:
     return f"{change} {raises} {what} by {difference_words(findings, effect.estimate or 0.0)}."
 
 
-def facts(findings: Findings, experiment: str, selection: str = "") -> tuple[tuple[str, str], ...]:
+def facts(
+    findings: Findings, experiment: str, selection: str = "", what: str = "Experiment"
+) -> tuple[tuple[str, str], ...]:
     """Return what the report is about: experiment, runs, seeds, clips, groups and metric, each with its name.
 
-    `selection` says which of the experiment's runs were selected, if not all were.
+    `selection` says which of the experiment's runs were selected, if not all were, and `what` if it is a table.
     """
     study = findings.study
     if not study.results:
-        return (("Experiment", experiment), *((("Selection", selection),) if selection else ()))
+        return ((what, experiment), *((("Selection", selection),) if selection else ()))
     seeds = {seed for term in study.design.terms for seed in term.seed}
     configurations = len(study.design.configurations)
     runs = f"{len(study.results):,}"
@@ -236,7 +238,7 @@ def facts(findings: Findings, experiment: str, selection: str = "") -> tuple[tup
     elif len(study.results) > 1 and seeds:
         runs = f"{runs}, one seed each"
     named = (
-        ("Experiment", experiment),
+        (what, experiment),
         ("Runs", runs),
         ("Selection", selection),
         ("Clips", _clips_text(findings)),
