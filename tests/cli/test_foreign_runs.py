@@ -304,7 +304,7 @@ class TestReport:
         report = reported("search")
         assert len(report["runs"]) == 2
         (left_out,) = report["excluded"]
-        assert left_out["reason"] == "only holds other runs together and trained nothing itself"
+        assert left_out["reason"] == "holds two other runs"
 
     def test_report_never_takes_per_cent_for_a_share(self, reported, summarised) -> None:
         (best,) = of_kind(reported("percent"), "best_run")

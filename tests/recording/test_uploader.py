@@ -215,6 +215,12 @@ class TestSyncRuns:
             ]
             assert result.run_id is not None
 
+    def test_sync_of_a_store_elsewhere_lists_the_runs_of_this_folder(self, tmp_path: Path) -> None:
+        begin(store_at(None, Path.cwd()).uri).close()
+        (other,) = sync_runs(store_at(str(tmp_path / "elsewhere" / "mlflow.db"), Path.cwd()))
+        assert isinstance(other, OtherStore)
+        assert other.command == "tracker sync"
+
     def test_sync_finds_the_runs_of_a_server_that_is_given_with_another_login(self) -> None:
         with overheard() as (uri, requests):
             begin(uri).close()

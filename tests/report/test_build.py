@@ -251,7 +251,7 @@ class TestBuildReport:
             ({"val_accuracy": 0.8, "n_trials": 2.0, "total_time": 7.5}, False),
             ({"best_score": 0.8, "mean_accuracy": 0.75}, False),
             ({"val_accuracy": 0.75, "std_val_accuracy": 0.05}, False),  # of the two
-            ({"val_accuracy": float("nan")}, False),
+            ({"val_accuracy": float("nan"), "training_score": 1.0}, False),
             ({"best_score": 0.8, "test_accuracy": 0.945}, True),
             ({"test_accuracy": 0.8}, True),
         ],

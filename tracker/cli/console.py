@@ -76,8 +76,8 @@ def _print_traceback(kind: type[BaseException], error: BaseException | None, tra
 
 
 def print_error(message: str, who: str = "tracker") -> None:
-    """Print in one line what failed."""
-    log(f"{who}: {' '.join(message.split())}")
+    """Print in one line what failed; spaces stay as they are, since a name may have several."""
+    log(f"{who}: {' '.join(line for part in message.splitlines() if (line := part.strip()))}")
 
 
 def warn(message: str) -> None:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 HOST_TAG = "tracker.elsewhere"  # the host of a run whose process cannot be checked from this machine
 STORE_VARIABLE = option_named("tracking_uri").environment
 _DATA_VARIABLE = option_named("data").environment
+_JOURNALS = ".tracker"
 _EXPERIMENT_NAME, _EXPERIMENT_ID = "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"
 
 
@@ -76,7 +77,12 @@ def experiment_or_default(experiment: str | None, store: Store, environment: Map
 
 def journals_folder(store: Store) -> Path:
     """Return the folder of the journals of a store's runs: beside its database, else in the working directory."""
-    return (store.folder or Path.cwd()) / ".tracker"
+    return store.folder / _JOURNALS if store.folder else journals_here()
+
+
+def journals_here() -> Path:
+    """Return the folder of the journals of runs that are logged from the working directory."""
+    return Path.cwd() / _JOURNALS
 
 
 def store_of(journal: Journal) -> Store:

@@ -17,7 +17,14 @@ from tracker.journal.format import from_lines
 from tracker.journal.process_lock import sending
 from tracker.journal.reader import ARTIFACTS, JOURNAL, read, read_upload_state, unsettled
 from tracker.journal.writer import write_upload_state
-from tracker.recording.stores import check_not_gone, command_on, divide_journals, journals_folder, journals_for
+from tracker.recording.stores import (
+    check_not_gone,
+    command_on,
+    divide_journals,
+    journals_folder,
+    journals_for,
+    journals_here,
+)
 from tracker.runs import RunStatus
 from tracker.runs.events import Attached, Tagged
 from tracker.store import StoreState, UnreachableError, public_text
@@ -27,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from tracker.journal.reader import Journal
+    from tracker.journal.reader import Journal, Journals
     from tracker.recording.reporter import Reporter
     from tracker.runs.events import Event, UploadState
     from tracker.store import Store, Upload
@@ -87,11 +94,14 @@ Repaired = MovedArtifacts | UploadResult | JournalProblem
 def sync_runs(store: Store) -> Iterator[UploadResult | OtherStore | JournalProblem]:
     """Send every run of a store that is kept beside it and not, or not wholly, in it; yield each as soon as it is done.
 
-    A journal may be anybody's: one that names another store is only listed, and nothing is sent to that. It may be
-    called at any time and stopped at any moment; the next call continues.
+    A journal may be anybody's: one that names another store is only listed, and nothing is sent to that; so are those
+    of the working directory if the store is elsewhere. It may be called at any time and stopped at any moment; the next
+    call continues.
     """
-    waiting = unsettled(journals_folder(store)).where(lambda journal: bool(journal.unsent))
-    own, others = divide_journals(waiting, store)
+    folder, here = journals_folder(store), journals_here()
+    own, others = divide_journals(_waiting(folder), store)
+    if here.resolve() != folder.resolve():
+        others += divide_journals(_waiting(here), store)[1]
     yield from map(JournalProblem, own.problems)
     for journal, other in others:
         yield OtherStore(journal, other.shown, command_on(other, journal.folder.parent.parent, "sync"))
@@ -99,6 +109,10 @@ def sync_runs(store: Store) -> Iterator[UploadResult | OtherStore | JournalProbl
         check_not_gone(store)
     for journal in own:
         yield _result(store, journal)
+
+
+def _waiting(folder: Path) -> Journals:
+    return unsettled(folder).where(lambda journal: bool(journal.unsent))
 
 
 def _result(store: Store, journal: Journal, events: Callable[[], Sequence[Event]] | None = None) -> UploadResult:

@@ -21,6 +21,7 @@ from tracker.runs import ALPHAS, LOGGED_OPTIONS, MARGINS, OFF, REASON_TAG, RunSt
 from tracker.runs.logged import SHORT_ID
 from tracker.study.clip_sets import clip_key
 from tracker.study.histories import logged_numbers
+from tracker.study.metric_roles import part_of
 from tracker.study.metrics import in_one_unit, primary_metric
 from tracker.study.options import NETWORK, Design, terms_of
 from tracker.study.other_metrics import other_metrics
@@ -179,8 +180,11 @@ _NO_RESULT = re.compile(r"(?:^|[^a-z])(?:time|seconds|duration|trials?|runs?|num
 
 
 def _is_of_children(name: str, value: float, values: Mapping[str, Sequence[float]]) -> bool:
-    """Return whether a metric of a parent says no more than its children's `values` by metric do."""
-    if not math.isfinite(value) or _NO_RESULT.search(name.lower()):
+    """Return whether a metric of a parent says no more than its children's `values` by metric do.
+
+    A score on training samples is no result of a search: the best candidate, trained again, has one of its own.
+    """
+    if not math.isfinite(value) or _NO_RESULT.search(name.lower()) or part_of(name) == "training":
         return True
     for of_metric in values.values() if _SUMMARY.search(name.lower()) else (values.get(name, ()),):
         finite = [one for one in of_metric if math.isfinite(one)]
