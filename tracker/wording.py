@@ -32,7 +32,7 @@ _LONGEST_NUMBER = 8  # signs of a level, from which on a number is shortened
 NEAR_WORD = 0.75  # similarity, 0 to 1, from which a mistyped word may mean another: 0.83 for ``kernal`` and ``kernel``
 _FEW = 5
 SIGNIFICANT = 3  # digits of a loss or another metric, in sentences and tables alike
-_SMALL, _LARGE = 1e-4, 1e7  # sizes of a metric below and from which it has an exponent
+SMALL, _LARGE = 1e-4, 1e7  # sizes of a metric below and from which it has an exponent
 _TINY = 1e-3  # size of a metric below which it has its own number of decimals beside larger ones
 _SMALL_RATE = 0.01  # size of a learning rate, or another level, below which it has one
 _MOST_DECIMALS = 9
@@ -189,7 +189,7 @@ def metric_text(value: float | None, digits: int = SIGNIFICANT) -> str:
     size, front = abs(value), MINUS if value < 0 else ""
     if size == 0:
         return "0"
-    if not _SMALL <= size < _LARGE:
+    if not SMALL <= size < _LARGE:
         return f"{front}{_with_exponent(size, digits)}"
     return f"{front}{fixed(size, decimals(size, digits))}"
 
@@ -443,7 +443,8 @@ def _short_number(level: str) -> str | None:
     if value is None:
         return None
     is_long = len(level) > _LONGEST_NUMBER and value != int(value)
-    return rate_text(value) if is_long or 0 < abs(value) < _SMALL_RATE else level
+    text = rate_text(value) if is_long or 0 < abs(value) < _SMALL_RATE else level
+    return f"{MINUS}{text[1:]}" if text.startswith("-") else text
 
 
 def level_words(option: str, level: str) -> str:

@@ -13,6 +13,7 @@ from tracker.render.tables import (
     facts,
     legend,
     results,
+    score_writer,
     section_columns,
     table_columns,
     training_line,
@@ -76,6 +77,12 @@ class TestTableColumns:
     def test_table_columns_have_the_loss_once(self, report: Report) -> None:
         titles = [column.title for column in table_columns(by_metric(report, "val_loss", MAE))]
         assert titles == ["val_loss", "Best epoch", "Stop epoch"]
+
+    def test_table_columns_have_the_digits_that_sentences_have(self, report: Report) -> None:
+        scored = by_metric(report, "val_mse", [0.02385, 0.9, 1.23e-7, None])
+        assert [str(score_writer(scored.entries)(entry)) for entry in scored.entries] == [
+            "0.0239", "0.9000", "1.23e-7", "–",
+        ]  # fmt: skip
 
 
 class TestSectionColumns:

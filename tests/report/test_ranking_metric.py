@@ -6,6 +6,7 @@ import pytest
 
 from tests.builders import make_curve
 from tracker.report import build_report
+from tracker.report.ranking_metric import value_words
 from tracker.runs import Run
 
 if TYPE_CHECKING:
@@ -63,12 +64,32 @@ class TestOfWhichData:
             assert missing not in report_on({"val_f1": 0.3, other: 0.2}, {"val_f1": 0.4, other: 0.1}).limits
         assert missing not in report_on({"rmse": 0.3}, {"rmse": 0.4}).limits
 
+    @pytest.mark.parametrize(
+        ("curves", "words"),
+        [
+            ({"val_f1": [0.2, 0.4, 0.3]}, "the last of 3 values"),
+            ({"val_f1": [0.2, 0.4, 0.3], "val_loss": [0.9, 0.5, 0.7]}, None),
+            ({"val_loss": [0.9, 0.5, 0.7]}, ""),
+        ],
+    )
+    def test_it_says_which_of_several_values_ranks(self, curves: dict[str, list[float]], words: str | None) -> None:
+        of_runs = {} if "val_f1" in curves else {"val_f1": 0.3}
+        found = build_report("others", runs_of(of_runs, of_runs, curves=curves), metric="val_f1")
+        assert value_words([entry.result for entry in found.entries], found.metric) == words
+
     def test_the_head_says_the_direction(self) -> None:
         facts = dict(report_on({"rmse": 0.3}, {"rmse": 0.4}).facts)
         assert facts["Metric"] == "rmse (lower is better)"
         assert (
             dict(report_on({"quality": 0.3}, {"quality": 0.4}).facts)["Metric"] == "quality (assumed: higher is better)"
         )
+
+
+class TestRunsWithoutRank:
+    def test_limits_say_why_a_run_has_no_rank(self) -> None:
+        limits = report_on({"val_f1": 0.3}, {"val_f1": 0.2}, {"val_auc": 0.4}, {"val_f1": 430.0}).limits
+        assert "Run 3 logged no number for val_f1, so it has no rank." in limits
+        assert "Run 4 logged val_f1 as 430, neither a share nor a percentage, so it has no rank." in limits
 
 
 class TestOnTestData:

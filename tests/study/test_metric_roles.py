@@ -51,6 +51,9 @@ class TestRoleOf:
     def test_role_of_knows_the_names_of_other_programs(self, name: str, role: tuple[str, str]) -> None:
         assert role_of(name) == role
 
+    def test_scores_of_scikit_learn_are_one_quantity_whatever_the_estimator(self) -> None:
+        assert role_of("SVC_score_X_test") == role_of("RandomForestClassifier_score_X_test") == ("score", "test")
+
     @pytest.mark.parametrize("name", ["rmse", "accuracy", "SVC_score_Xb", "latest_accuracy", "value"])
     def test_part_of_is_unknown_if_the_name_says_none(self, name: str) -> None:
         assert part_of(name) is None

@@ -9,6 +9,7 @@ from tracker.study.metrics import (
     UnknownMetricError,
     check_logged,
     in_one_unit,
+    logged_name,
     primary_metric,
 )
 
@@ -45,6 +46,13 @@ class TestPrimaryMetric:
     ) -> None:
         found = primary_metric([made(1, metrics=dict.fromkeys(logged.split(), 0.5))], None)
         assert (found.name, found.part, found.is_picked) == (name, part, True)
+
+    def test_primary_metric_is_a_score_of_any_estimator(self, made: MakeRun) -> None:
+        names = ("SVC_score_Xb", "LogisticRegression_score_Xb", "training_f1_score")
+        runs = [made(n, metrics={name: 0.5, "training_f1_score": 0.9}) for n, name in enumerate(names[:2])]
+        metric = primary_metric(runs, None)
+        assert (metric.name, metric.others) == ("score_Xb", ())
+        assert [logged_name(run, metric) for run in runs] == ["SVC_score_Xb", "LogisticRegression_score_Xb"]
 
     def test_primary_metric_has_another_if_few_runs_have_the_first_choice(self, made: MakeRun) -> None:
         runs = [made(n, metrics={"val_f1": 0.5} | ({"val_accuracy": 0.5} if n == 1 else {})) for n in (1, 2, 3)]
@@ -114,10 +122,20 @@ class TestInOneUnit:
     def test_percent_beside_predictions_becomes_a_fraction(self, made: MakeRun) -> None:
         assert accuracies(made(1, "110", metrics={"val_accuracy": 66.7})) == pytest.approx([0.667])
 
-    @pytest.mark.parametrize("values", [(85.3, 86.2), (0.85, 0.86), (0.85, 853.0), (0.85, math.nan)])
+    @pytest.mark.parametrize("values", [(85.3, 86.2), (0.85, 0.86), (85.3, 853.0), (0.85, math.nan)])
     def test_values_in_one_unit_or_in_none_stay_as_they_are(self, made: MakeRun, values: tuple[float, float]) -> None:
         runs = [made(i, metrics={"val_accuracy": value}) for i, value in enumerate(values)]
         assert all(run is before for run, before in zip(in_one_unit(runs), runs, strict=True))
+
+    def test_a_value_above_100_beside_fractions_is_in_no_unit(self, made: MakeRun) -> None:
+        runs = in_one_unit([made(i, metrics={"val_accuracy": value}) for i, value in enumerate((0.85, 853.0, 86.0))])
+        assert [run.in_no_unit for run in runs] == [(), ("val_accuracy",), ()]
+        assert accuracies(*runs) == pytest.approx([0.85, 853.0, 0.86])
+        assert primary_metric(runs, None).is_accuracy
+
+    def test_a_last_value_below_1_is_in_percent_if_the_run_once_was_above(self, made: MakeRun) -> None:
+        diverged, _ = in_one_unit([made(1, val_accuracy=[50.0, 1.0]), made(2, val_accuracy=[0.5, 0.7])])
+        assert diverged.curves["val_accuracy"].values.tolist() == [0.5, 0.01]
 
     def test_other_shares_are_brought_to_one_unit_too(self, made: MakeRun) -> None:
         runs = in_one_unit([made(1, metrics={"eval/f1": 0.8}), made(2, metrics={"eval/f1": 70.0, "loss": 70.0})])

@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 from tracker.bundled import TEMPLATES
 from tracker.errors import TrackerError
 from tracker.render import sanitize
-from tracker.render.tables import CONFIGURATION_HEADER, column_looks, numeric_columns, outcome, training_line
+from tracker.render.tables import column_looks, numeric_columns, outcome, training_line
 from tracker.render.view_model import MOST_OPEN, arrange, view_comparison
 from tracker.study.options import NOT_APPLICABLE
 from tracker.wording import capitalised, metric_text, percent, percent_cell, whole_cell
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tracker.report import Comparison, Mistake, Panel, Picture, Report, RunEntry
 
 # Levels that need no ``<code>``, as long as Markdown leaves them alone: ``7``, ``1e-4``, ``×0.3 after 10``, ``off``.
-_PLAIN_LEVEL = re.compile(r"[A-Za-z0-9.]{1,28}|[0-9.]{1,9}e-[0-9]{1,3}|×[0-9.]{1,9} after [0-9]{1,9}")
+_PLAIN_LEVEL = re.compile(r"[A-Za-z0-9.]{1,28}|−?[0-9.]{1,9}(?:e-[0-9]{1,3})?|×[0-9.]{1,9} after [0-9]{1,9}")
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
@@ -84,7 +84,7 @@ def _environment(code: Callable[[str], Markup], finalize: Callable[[object], obj
         return escape(text) if is_plain or text == NOT_APPLICABLE else code(text)
 
     whole = {"whole": lambda number: sanitize.plain(whole_cell(number))}
-    environment.globals |= {"open_sections": MOST_OPEN, "configuration_header": CONFIGURATION_HEADER}
+    environment.globals |= {"open_sections": MOST_OPEN}
     environment.filters |= {
         "code": code,
         "level": level,

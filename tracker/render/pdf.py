@@ -18,7 +18,7 @@ from tracker.bundled import TEMPLATES
 from tracker.errors import TrackerError
 from tracker.printable import printable
 from tracker.render.sanitize import SENTENCE_LENGTH, note_tree, unbroken
-from tracker.render.tables import CONFIGURATION_HEADER, numeric_columns
+from tracker.render.tables import numeric_columns
 from tracker.render.view_model import MOST_OPEN, arrange
 from tracker.wording import NONE
 
@@ -111,7 +111,7 @@ def _document(report: Report, view: ReportView) -> _Data:
         ),
         "curves": [_picture(view.curves)] if view.curves else [],
         "configurations": _tables(
-            CONFIGURATION_HEADER,
+            view.configuration_header,
             view.configurations.shown,
             more=_more(view.configurations.more, "configurations: tracker report --format json has all of them."),
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tracker.answers import AnswerId
+    from tracker.conclusions.best_configuration import Standing
     from tracker.conclusions.conclusion import Conclusion, KindName
     from tracker.report import Report, RunEntry
     from tracker.statistics.proportions import Interval
@@ -218,8 +220,19 @@ def score_writer(entries: Sequence[RunEntry]) -> Callable[[RunEntry], Markup]:
 _MORE_DECIMALS = 2  # that a column has for its small values: they have the digits that they have in sentences
 
 
+_MOST_DIGITS = 9  # of very small values
+
+
+def _tells_apart(values: Sequence[float], digits: int) -> bool:
+    return len({wording.metric_text(value, digits) for value in values}) == len(set(values))
+
+
 def _writer(values: Sequence[float]) -> Callable[[float | None], str]:
     """Return what writes a column's values: with the digits that set them apart, and no fewer than sentences have."""
+    if values and max(map(abs, values)) < wording.SMALL:
+        every = (digits for digits in range(wording.SIGNIFICANT, _MOST_DIGITS) if _tells_apart(values, digits))
+        precise = next(every, _MOST_DIGITS)
+        return lambda value: wording.metric_text(value, precise)
     digits = wording.digits_apart(values)
     shortened = (value for value in values if value and round(value, digits) != wording.significant(value))
     needed = (wording.decimals(abs(value)) for value in shortened)
@@ -302,11 +315,21 @@ def training_line(entry: RunEntry) -> Markup:
     return Markup(", ").join(parts)
 
 
-CONFIGURATION_HEADER = ("configuration", "runs", "mean", "standard deviation", "95% interval", "could be the best")
+_MOST_ON_TEST = 2  # metrics of test data in the table of configurations
+
+
+def configuration_header(report: Report) -> tuple[str, ...]:
+    """Return the heads of the table of configurations, those of test metrics last."""
+    of_test = (f"mean {other.name}{' (%)' if other.is_fraction else ''}" for other in _on_test(report))
+    return "configuration", "runs", "mean", "standard deviation", "95% interval", "could be the best", *of_test
+
+
+def _on_test(report: Report) -> list[OtherMetric]:
+    return [other for other in report.other_metrics.shown if other.part == "test"][:_MOST_ON_TEST]
 
 
 def configurations(report: Report) -> list[tuple[str, ...]]:
-    """Return every configuration as a row of `CONFIGURATION_HEADER`, the best first; none if each was trained once."""
+    """Return a row for every configuration, the best first; none if each was trained once."""
     standings = [(section.words, section.standing) for section in report.sections if section.standing]
     if all(len(standing.runs) < 2 or standing.mean is None for _, standing in standings):
         return []
@@ -319,8 +342,18 @@ def configurations(report: Report) -> list[tuple[str, ...]]:
         if standing.tied and standing is not standings[0][1] and standing.p_value is None:
             tied = not_tested(standings[0][1], standing)
         interval = wording.percent_bounds_cell(standing.interval)
-        rows.append((words, str(len(standing.runs)), mean, spread.removeprefix("+"), interval, tied))
+        of_test = (_mean_cell(report, other, standing) for other in _on_test(report))
+        rows.append((words, str(len(standing.runs)), mean, spread.removeprefix("+"), interval, tied, *of_test))
     return rows
+
+
+def _mean_cell(report: Report, other: OtherMetric, standing: Standing) -> str:
+    """Return a configuration's mean of a metric, nothing if not all of its runs logged it."""
+    runs = set(standing.runs)
+    of_runs = zip(report.entries, other.values, strict=True)
+    values = [value.value for entry, value in of_runs if value is not None and entry.run.run_id in runs]
+    mean = math.fsum(values) / len(values) if values and len(values) == len(runs) else None
+    return wording.percent_number_cell(mean) if other.is_fraction else wording.metric_text(mean)
 
 
 _IN_APPENDIX: dict[KindName, str] = {

@@ -150,6 +150,7 @@ class ReportView:
     answers: tuple[AnswerView, ...]
     headline: Picture | None
     curves: Picture | None
+    configuration_header: tuple[str, ...]
     configurations: Excerpt[tuple[str, ...]]
     options: Excerpt[str]
     heads: tuple[tables.Column, ...]
@@ -175,6 +176,7 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
         answers=tuple(_answer(number, answer, report, named) for number, answer in enumerate(report.answers, start=1)),
         headline=named.get("configurations"),
         curves=named.get("curves"),
+        configuration_header=tables.configuration_header(report),
         configurations=excerpt(tables.configurations(report), MOST_RUNS),
         options=_options(report, in_several=in_several),
         heads=columns,

@@ -15,8 +15,9 @@ from tracker.report.ranking_metric import metric_limits, no_test_text
 from tracker.runs import UNSENT_TAG, RunStatus
 from tracker.study.contradictions import Contradiction
 from tracker.study.metric_roles import lower_is_better
+from tracker.study.metrics import logged_name
 from tracker.study.options import as_whole
-from tracker.wording import capitalised, count_words, listing, percent, points, steps_text
+from tracker.wording import capitalised, count_words, listing, metric_text, metric_words, percent, points, steps_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,15 +63,30 @@ def _limits_of_metric(study: Study, wording: Wording) -> Iterator[str]:
     if percent_runs:
         who = _who(study, percent_runs, wording)
         yield f"{who} logged {metric.name} in percent and other runs as a fraction: percent was divided by 100."
+    yield from _without_rank(study, wording)
     if not metric.is_fraction:
-        yield (
-            f"{metric.name} exceeds 1, so it isn't a fraction of clips (a percentage, perhaps). It is shown as logged, "
-            "and its differences are not tested."
-        )
+        perhaps = " (a percentage, perhaps)" if all((result.score or 0.0) <= 100 for result in study.results) else ""
+        exceeds = f"{metric.name} exceeds 1, so it isn't a fraction of clips{perhaps}."
+        yield f"{exceeds} It is shown as logged, and its differences are not tested."
     elif not metric.is_known_by_clip:
         yield f"Differences of {metric.name} are not tested: only validation accuracy and loss are known clip by clip."
     elif metric.is_loss and all(study.by_clip(run) is None for run in range(len(study.results))):
         yield f"Differences of {metric.name} are not tested: the predictions for each clip were not logged."
+
+
+def _without_rank(study: Study, wording: Wording) -> Iterator[str]:
+    """Yield which runs have no rank, since they logged no number for the primary metric or one of no known unit."""
+    metric, silent = study.metric, []
+    for result in study.results:
+        name = logged_name(result.run, metric)
+        if result.score is None and name in result.run.in_no_unit:
+            value, who = metric_text(result.run.metrics.get(name)), capitalised(wording.run(result.run_id))
+            yield f"{who} logged {name} as {value}, neither a share nor a percentage, so it has no rank."
+        elif result.score is None:
+            silent.append(result.index)
+    if silent and len(study.ranking) > 1:
+        rank = "it has" if len(silent) == 1 else "they have"
+        yield f"{_who(study, silent, wording)} logged no number for {metric_words(metric)}, so {rank} no rank."
 
 
 def unlogged_metric(study: Study) -> str:

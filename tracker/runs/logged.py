@@ -174,6 +174,7 @@ class Run:
     experiment: str = ""  # the name of its experiment if it is read together with runs of others
     datasets: tuple[UsedDataset, ...] = ()
     in_percent: tuple[str, ...] = ()  # metrics that it logged in percent and that are fractions here, as in other runs
+    in_no_unit: tuple[str, ...] = ()  # metrics that are fractions in other runs, and in this one above 100
     unread_predictions: str | None = None  # why it isn't known what it predicted, or whether it logged that at all
 
     def __repr__(self) -> str:

@@ -70,13 +70,15 @@ _WITH_NUMBER = re.compile(r"(?:map|rouge|top|hits?|acc|ndcg|recall|precision|ble
 _SHARES = frozenset({"accuracy", "acc", "f1", "auc", "precision", "recall"})  # from 0 to 1, or to 100 percent
 
 # what scikit-learn's autologging calls the score of a search or of a variable's data: by convention, higher is better
-_SCIKIT_LEARN = re.compile(r"(mean|split\d+)_test_score|best_cv_score|training_score|[A-Z]\w*_score_\w+")
+_SCIKIT_LEARN = re.compile(r"(mean|split\d+)_test_score|best_cv_score|training_score|(?:[A-Z]\w*_)?score_[Xx]\w*")
+_OF_ESTIMATOR = re.compile(r"[A-Z][A-Za-z]+_(score_[Xx]\w*)")  # by the estimator's class
 
+_USAGE = frozenset({"memory", "gpu", "cpu", "disk", "network", "utilization", "megabytes", "mb", "watts"})
 # What tells nothing of how good a model is, whatever else the name says …
 _NO_SCORE = frozenset({
     "epoch", "epochs", "step", "steps", "iteration", "iterations", "iter", "std", "stdev", "stddev", "sd", "sem",
     "rank", "time", "runtime", "seconds", "secs", "second", "minutes", "hours", "duration", "latency", "lr", "flos",
-    "flops", "memory", "gpu", "cpu", "disk", "utilization", "megabytes", "mb", "watts", "timestamp",
+    "flops", "timestamp", *_USAGE,
 })  # fmt: skip
 # … or if it doesn't say which direction is better
 _COUNTS = frozenset({
@@ -95,9 +97,15 @@ def words_of(name: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[^\W_]+", re.sub(r"\b(held|hold)[\W_]?out(?![a-z])", r"\1out", apart)))
 
 
+def without_estimator(name: str) -> str:
+    """Return ``score_X_test`` of ``SVC_score_X_test``, as scikit-learn's autologging names a score of any estimator."""
+    of_estimator = _OF_ESTIMATOR.fullmatch(name)
+    return of_estimator[1] if of_estimator else name
+
+
 @lru_cache(maxsize=4096)
 def _quantity_and_part(name: str) -> tuple[str, Part | None]:
-    words = list(words_of(name))
+    words = list(words_of(without_estimator(name)))
     if words[-3:-1] == ["dataloader", "idx"]:  # Lightning's mark of one of several sets of clips
         words = words[:-3]
     place = _place_of_part(words)
@@ -189,6 +197,11 @@ def lower_is_better(name: str) -> bool | None:
 def is_share(name: str) -> bool:
     """Return whether a metric is between 0 and 1, or 0 and 100 percent, by its name."""
     return not _SHARES.isdisjoint(words_of(name)) and lower_is_better(name) is False
+
+
+def is_usage(name: str) -> bool:
+    """Return whether a metric is of the machine that trained, such as its memory, and not of the model."""
+    return not _USAGE.isdisjoint(words_of(name))
 
 
 @lru_cache(maxsize=4096)

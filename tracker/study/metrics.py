@@ -28,6 +28,7 @@ from tracker.study.metric_roles import (
     named,
     part_of,
     role_of,
+    without_estimator,
     words_of,
 )
 
@@ -104,7 +105,12 @@ def primary_metric(runs: Sequence[Run], name: str | None, *, minimise: bool | No
     if lower is None:
         lower = _logged_direction(runs, chosen)
     judged = any(run.validation for run in runs)
-    accuracies = (v for run in runs for name, v in run.metrics.items() if role_of(name) == (ACCURACY, "validation"))
+    accuracies = (
+        value
+        for run in runs
+        for name, value in run.metrics.items()
+        if role_of(name) == (ACCURACY, "validation") and name not in run.in_no_unit
+    )
     above_one = any(value > 1 + _ROUNDING for value in accuracies)
     return Metric(
         chosen,
@@ -161,6 +167,7 @@ def _candidates(runs: Sequence[Run]) -> list[str]:
     found = {}
     for (quantity, part), of_role in by_role.items():
         usual = named(of_role, *role_of(of_role[0])) or of_role[0]
+        usual = without_estimator(usual) if len(of_role) > 1 else usual
         found[usual] = (part, quantity, sum(not of_run.isdisjoint(of_role) for of_run in scores))
     if judged and not any((quantity, part) == (ACCURACY, "validation") for part, quantity, _ in found.values()):
         found[DEFAULT_METRIC] = ("validation", ACCURACY, len(runs))
@@ -253,7 +260,7 @@ class UnknownMetricError(ValueError):
 
 
 def check_logged(runs: Sequence[Run], name: str) -> None:
-    """Check that some run logged a metric; validation loss and accuracy count under any of their names.
+    """Check that some run logged a metric, under this name or another one of the same quantity and part.
 
     Raises
     ------
@@ -261,13 +268,13 @@ def check_logged(runs: Sequence[Run], name: str) -> None:
         If no run did, although some metric was logged; its message names the nearest ones.
     """
     logged, (quantity, part) = {metric for run in runs for metric in (*run.metrics, *run.curves)}, role_of(name)
-    if not logged or name in logged:
+    if not logged or any((role_of(other), part_of(other)) == (role_of(name), part_of(name)) for other in logged):
         return
     if part == "validation" and quantity in (LOSS, ACCURACY):
         summarised = {metric for run in runs if run.is_in_format for metric in run.metrics}
         final = summarised & {f"best_val_{quantity}", f"last_val_{quantity}"}
         predicted = quantity == ACCURACY and any(run.validation for run in runs)
-        if predicted or final or named(logged, quantity, part):
+        if predicted or final:
             return
     near = difflib.get_close_matches(name.lower(), sorted(logged, key=len), _MOST_NAMED, _NEAR)
     within = [metric for metric in sorted(logged) if set(words_of(name)) <= set(words_of(metric))]
@@ -287,28 +294,37 @@ def is_fraction(value: float | None) -> bool:
 def in_one_unit(runs: Sequence[Run]) -> tuple[Run, ...]:
     """Return runs with fractions where a share (an accuracy, an F1, …) was logged in percent and as a fraction.
 
-    A metric whose last value in a run is above 1 is in percent there. If it is in percent everywhere, or above 100
-    somewhere, all stay as they are: then the values are in one unit, or nothing says in which.
+    A metric that a run ever logged above 1 is in percent there, above 100 in no known unit. If no run logged it as a
+    fraction, all stay as they are: then the values are in one unit.
     """
     values: dict[str, list[tuple[int, str, float]]] = defaultdict(list)
     for index, run in enumerate(runs):
-        for name, value in _last_shares(run).items():
+        for name, value in _highest_shares(run).items():
             values[role_of(name)[0]].append((index, name, value))
     in_percent: dict[int, list[str]] = defaultdict(list)
+    in_no_unit: dict[int, list[str]] = defaultdict(list)
     for quantity, found in values.items():
-        above = [(index, name) for index, name, value in found if value > 1 + _ROUNDING]
+        above = [(index, name, value) for index, name, value in found if value > 1 + _ROUNDING]
         judged = quantity == ACCURACY and any(run.validation for run in runs)
-        if above and (judged or len(above) < len(found)) and max(value for *_, value in found) <= _PERCENT + _ROUNDING:
-            for index, name in above:
-                in_percent[index].append(name)
-    return tuple(_divided(run, in_percent[index]) if index in in_percent else run for index, run in enumerate(runs))
+        if judged or len(above) < len(found):
+            for index, name, value in above:
+                (in_no_unit if value > _PERCENT + _ROUNDING else in_percent)[index].append(name)
+    return tuple(
+        replace(_divided(run, in_percent[index]), in_no_unit=tuple(in_no_unit[index]))
+        if index in in_percent or index in in_no_unit
+        else run
+        for index, run in enumerate(runs)
+    )
 
 
-def _last_shares(run: Run) -> dict[str, float]:
-    """Return the last value of each metric that is a share by its name, if it is finite."""
-    last = {name: float(curve.values[-1]) for name, curve in run.curves.items() if is_share(name) and len(curve.values)}
-    last |= {name: value for name, value in run.metrics.items() if is_share(name)}
-    return {name: value for name, value in last.items() if math.isfinite(value)}
+def _highest_shares(run: Run) -> dict[str, float]:
+    """Return the highest finite value of each metric that is a share by its name."""
+    highest = {name: value for name, value in run.metrics.items() if is_share(name) and math.isfinite(value)}
+    for name, curve in run.curves.items():
+        finite = curve.values[np.isfinite(curve.values)] if is_share(name) else ()
+        if len(finite):
+            highest[name] = max(highest.get(name, -math.inf), float(np.max(finite)))
+    return highest
 
 
 def _divided(run: Run, names: Sequence[str]) -> Run:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.study.histories import by_epoch
-from tracker.study.metric_roles import ACCURACY, LOSS, RATE, Part, is_score, named, part_of, role_of
+from tracker.study.metric_roles import ACCURACY, LOSS, RATE, Part, is_score, is_usage, named, part_of, role_of
 from tracker.study.metrics import FINAL, is_fraction, logged_name, parts_measured
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ def other_metrics(results: Sequence[RunResult], metric: Metric, most: int) -> Ot
     for name, part in parts_measured(runs, names - _SHOWN - (FINAL if some else set())).items():
         of_name = role_of(name)[0]
         # tracker's format has training metrics by epoch
-        if (of_name, part_of(name)) not in shown and of_name != RATE and not (part == "training" and every):
+        is_shown = (of_name, part_of(name)) in shown or of_name == RATE or (part == "training" and every)
+        if not (is_shown or is_usage(name)):
             parts[name] = part
 
     def order(name: str) -> tuple[object, ...]:

@@ -256,6 +256,8 @@ def _result(index: int, run: Run, metric: Metric, clips: ClipSet) -> RunResult:
     shown = best if kept is None else kept  # the epoch whose results are shown
     val_loss = _with_kept_weights(run, LOSS, curves.val_loss, shown, stop)
     val_accuracy = _with_kept_weights(run, ACCURACY, curves.val_accuracy, shown, stop)
+    if any(role_of(name) == (ACCURACY, "validation") for name in run.in_no_unit):
+        val_accuracy = None
     row = clips.row_of.get(index)
     correct = count_correct(val_accuracy, clips.n) if row is None else int(clips.correct[row].sum())
     score = val_loss if metric.is_loss else val_accuracy
@@ -265,6 +267,7 @@ def _result(index: int, run: Run, metric: Metric, clips: ClipSet) -> RunResult:
         name = logged_name(run, metric)
         own = by_epoch(run, name)
         score = _value(run, name, own if own is not None and len(own.values) > 1 else None, shown)
+        score = None if name in run.in_no_unit else score
     timed = run.curves.get("epoch_seconds")
     contradicting: tuple[Contradiction, ...] = ()
     if row is not None:
