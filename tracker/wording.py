@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MINUS = "−"
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_ALL_DIGITS = 17  # of any number
 _LONGEST_NUMBER = 8  # signs of a level, from which on a number is shortened
 NEAR_WORD = 0.75  # similarity, 0 to 1, from which a mistyped word may mean another: 0.83 for ``kernal`` and ``kernel``
 _FEW = 5
@@ -41,6 +42,7 @@ _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _EXACT = 1e15  # beyond this a float has no decimals that could be rounded
 _FUZZ = 1e-12  # what arithmetic leaves of rounding
 _WIDEST = 0.6  # width of an interval from which it says nothing: there are too few clips
+_FEWEST_ALL = 3  # runs, from which on more are called all rather than one by one
 _MOST_NAMED = 12  # runs that are named one by one
 NONE = "–"  # what stands in a table for a number that was not logged or does not exist
 
@@ -59,11 +61,23 @@ class Wording:
         return f"run {self.numbers[run_id]}"
 
     def runs(self, run_ids: Sequence[str]) -> str:
-        """Return ``runs 1, 2 and 4``; of many runs how many there are."""
+        """Return ``runs 1, 2 and 4``, or ``all nine runs``; of many runs how many there are."""
+        if len(run_ids) == len(self.numbers) > _FEWEST_ALL:
+            return f"all {number_word(len(run_ids))} runs"
         if len(run_ids) > _MOST_NAMED:
             return f"{len(run_ids)} runs"
-        names = [str(number) for number in sorted(self.numbers[run_id] for run_id in run_ids)]
-        return f"{'run' if len(names) == 1 else 'runs'} {listing(names)}"
+        return f"{'run' if len(run_ids) == 1 else 'runs'} {self.runs_alone(run_ids)}"
+
+    def runs_alone(self, run_ids: Sequence[str], *, in_order: bool = True) -> str:
+        """Return ``1, 2 and 4``, for a table, by their numbers or `in_order` of their own; of many how many."""
+        if len(run_ids) > _MOST_NAMED:
+            return f"{len(run_ids)} runs"
+        numbers = [self.numbers[run_id] for run_id in run_ids]
+        return listing([str(number) for number in (sorted(numbers) if in_order else numbers)])
+
+    def is_all(self, run_ids: Sequence[str]) -> bool:
+        """Return whether these are all runs, and several."""
+        return len(run_ids) == len(self.numbers) > 1
 
     def p(self, p_value: float, sign: str = "=") -> str:
         """Return ``p = 0.070``; with ``≥`` rounded down and with ``≤`` up, so that it stays true."""
@@ -404,8 +418,14 @@ def change_words(option: str, start: str, end: str) -> str:
     return f"{name} {level_words(option, end)} instead of {before}"
 
 
+_NAMES = (
+    words
+    for entry in LOGGED_OPTIONS.values()
+    for words in (entry.words, entry.quantity, entry.phrase_format.partition("{")[0])
+)
+_BEGINNINGS = ("no ", *(words for words in _NAMES if len(words.partition(" ")[0]) > _LONGEST_CODE))
 _MOST_OPTIONS = 6  # options that name a configuration in a sentence
-_PLAIN_LEVEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._+/-]{0,38}[A-Za-z0-9])?", re.ASCII)
+_PLAIN_LEVEL = re.compile(r"[^\W_](?:[\w.+/-]{0,38}[^\W_])?")
 
 
 def configuration_phrases(design: Design, run: int) -> tuple[str, ...]:
@@ -447,6 +467,16 @@ def _short_number(level: str) -> str | None:
     return f"{MINUS}{text[1:]}" if text.startswith("-") else text
 
 
+def in_few_digits(level: str, others: Sequence[str]) -> str:
+    """Return a level, a long number with as few digits, three at least, as set it apart from the other levels."""
+    value = as_number(level)
+    if value is None or len(level) <= _LONGEST_NUMBER or value == int(value):
+        return level
+    numbers = {number for other in (level, *others) if (number := as_number(other)) is not None}
+    each = (d for d in range(SIGNIFICANT, _ALL_DIGITS) if len({rate_text(n, d) for n in numbers}) == len(numbers))
+    return rate_text(value, next(each, _ALL_DIGITS))
+
+
 def level_words(option: str, level: str) -> str:
     """Return a level in words: ``factor 0.3 and patience 10``; a small or long number in few digits: ``1e-4``."""
     entry = LOGGED_OPTIONS.get(option)
@@ -473,13 +503,17 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def begun(text: str) -> str:
-    """Return words that begin with an option's name as the beginning of a sentence: ``Kernel size``, but ``C``, ``lr``.
+def option_title(option: str) -> str:
+    """Return what heads a column of an option: ``Kernel size``; a param that is none of tracker's as it is called."""
+    return capitalised(option_words(option)) if option in LOGGED_OPTIONS else option
 
-    A param of another program stays as it is called unless its name is a word.
+
+def begun(text: str) -> str:
+    """Return words that begin with an option's name as the beginning of a sentence: ``Kernel size``, but ``dropout``.
+
+    A param that is none of tracker's options stays as it is called.
     """
-    first = text.partition(" ")[0].rstrip(",").replace("-", "")
-    return capitalised(text) if first.isalpha() and len(first) > _LONGEST_CODE else text
+    return capitalised(text) if text.startswith(_BEGINNINGS) else text
 
 
 def wording_of(study: Study) -> Wording:

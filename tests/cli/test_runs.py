@@ -39,16 +39,16 @@ class TestMetric:
     ) -> None:
         measured("val_f1", 0.81234, 0.81231)
         head, *listed = rows(tracker("runs").out)
-        assert head == ["run", "name", "val_f1", "status", "age"]
-        assert [row[2] for row in listed] == ["0.81234", "0.81231"]
+        assert head == ["number", "run", "name", "val_f1", "status", "age"]
+        assert [row[3] for row in listed] == ["0.81234", "0.81231"]
 
     def test_metric_stands_there_too_as_an_accuracy_of_clips_that_nobody_counted(self, tracker: Tracker) -> None:
         measured("val_accuracy", 0.8125)
-        assert [row[2] for row in rows(tracker("runs").out)] == ["val_accuracy", "0.813"]
+        assert [row[3] for row in rows(tracker("runs").out)] == ["val_accuracy", "0.813"]
 
     def test_metric_does_not_stand_beside_the_counts_that_say_it(self, tracker: Tracker, log_run: LogRun) -> None:
         log_run("1101")
-        assert rows(tracker("runs").out)[0] == ["run", "name", "correct", "best", "stop", "status", "age"]
+        assert rows(tracker("runs").out)[0] == ["number", "run", "name", "correct", "best", "stop", "status", "age"]
 
     def test_metric_is_named_in_json(self, tracker: Tracker) -> None:
         measured("val_f1", 0.75)
@@ -61,8 +61,8 @@ class TestFolds:
         for number in (1, 2):
             log_run("1101", clip=f"{number}-{{}}.wav", fold=f"{number}/2")
         head, *listed = rows(tracker("runs").out)
-        assert head == ["run", "name", "fold", "correct", "best", "stop", "status", "age"]
-        assert sorted(row[2] for row in listed) == ["1/2", "2/2"]
+        assert head == ["number", "run", "name", "fold", "correct", "best", "stop", "status", "age"]
+        assert sorted(row[3] for row in listed) == ["1/2", "2/2"]
         found = json.loads(tracker("runs", "--format", "json").out)
         assert sorted(run["split"]["fold"] for run in found) == ["1/2", "2/2"]
 
@@ -115,10 +115,12 @@ class TestTable:
         result = writeup("runs")
         assert result.status == 0, result.err
         head, *rows = result.out.splitlines()
-        assert head.split()[:3] == ["run", "name", "kernel_size"]
+        assert head.split()[:4] == ["number", "run", "name", "kernel_size"]
         assert len(rows) == 4
         assert "26/30" in rows[2]
-        assert "0.3x10" in rows[0]
+        assert [row.split()[0] for row in rows] == ["1", "2", "3", "4"]  # as the report numbers them
+        assert "×0.3 after 10" in rows[0]
+        assert " 1e-4 " in rows[0]
 
     def test_table_in_json_gives_every_run(self, writeup: Tracker) -> None:
         listed = json.loads(writeup("runs", "--format", "json").out)

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 from tests.builders import changed
 from tracker.conclusions.best_configuration import Standing
+from tracker.conclusions.early_stopping import Patience
 from tracker.render.view_model import arrange
 from tracker.report import Section
 from tracker.study.metrics import Metric
+from tracker.study.options import terms_of
 
 
 def in_experiment(entry, name: str):
@@ -66,8 +68,20 @@ class TestArrange:
         assert view.sections.more == 9_988
 
     def test_rows_of_the_appendix_are_counted_beyond_two_hundred(self, large) -> None:
-        table, more = arrange(large).appendix[-1]
-        assert (table.title, len(table.rows), more) == ("Patiences", 200, 19_800)
+        found = [c for c in large.conclusions if c.kind == "early_stopping"][:150]
+        details = [
+            replace(
+                c.details, patiences=(Patience(5, stop, 1, 1, censored=False), Patience(9, stop, 1, 1, censored=False))
+            )
+            for stop, c in enumerate(found)
+        ]
+        varied = tuple(replace(c, details=own) for c, own in zip(found, details, strict=True))
+        table, more = arrange(replace(large, conclusions=varied)).appendix[-1]
+        assert (table.title, len(table.rows), more) == ("Patiences", 200, 100)
+
+    def test_runs_of_equal_rows_share_them(self, large) -> None:
+        table, _ = arrange(large).appendix[-1]
+        assert {row[0] for row in table.rows} == {"10000 runs"}
 
     def test_pairs_and_patiences_stand_in_the_appendix(self, report) -> None:
         assert [table.title for table, _ in arrange(report).appendix] == ["Pairs of runs", "Patiences"]
@@ -115,8 +129,10 @@ class TestArrange:
 
     def test_a_seed_is_shown_whatever_it_is_called(self, report) -> None:
         entry = report.entries[0]
-        lightning = changed(entry, run=replace(entry.run, params={"seed_everything": "7"}))
-        both = changed(entry, run=replace(entry.run, params={"seed": "1", "data_seed": "2"}))
+        lightning, both = (
+            replace(entry, terms=terms_of(params))
+            for params in ({"seed_everything": "7"}, {"seed": "1", "data_seed": "2"})
+        )
         view = arrange(replace(report, sections=(Section("Conv=7", (lightning, both)),)))
         assert [row.seed for row in view.rows.shown] == ["7", "data_seed=2, seed=1"]
 

@@ -436,6 +436,12 @@ class TestTitles:
         title = report.sections[0].title
         assert title in ("Conv=3, lr=0.001, opt=level 2", "Conv=3, lr=0.001, opt=none")
 
+    @pytest.mark.parametrize("name", ["größe", "model/depth", "svc__C"])
+    def test_titles_name_params_of_other_programs_as_they_are_called(self, name: str) -> None:
+        params = params_of("3", "0.001")
+        report = build_report("x", [run_of(1, params | {name: "1"}), run_of(2, params | {name: "2"})])
+        assert report.sections[0].title == f"Conv=3, lr=0.001, {name}=1"
+
     @pytest.mark.parametrize("name", ["<img>", "a b", "www.x", "@x", "__x__"])
     def test_titles_say_hostile_names_as_option(self, name: str) -> None:
         params = params_of("3", "0.001")

@@ -55,7 +55,7 @@ class TestCases:
     def test_ten_values_at_one_step_are_said_to_be_there(self) -> None:
         report = build_report("nostep", [logged_at(number, range(1), 9) for number in (3, 5)])
         assert (
-            "Runs 1 and 2 logged all 10 values of val_loss at step 0, so the last one alone is used. Log each epoch "
+            "The runs logged all 10 values of val_loss at step 0, so the last one alone is used. Log each epoch "
             "with its number as the step."
         ) in report.limits
         for unknown in ("Whether run 1 overfits is unknown", "Early stopping can't be replayed for run 1"):
@@ -67,6 +67,6 @@ class TestCases:
         for first, text in ((-1, "−1 to 8"), (10, "10 to 19")):
             report = build_report("steps", [logged_at(number, range(first, first + 10)) for number in (3, 5)])
             assert (
-                f"Runs 1 and 2 logged val_loss at steps {text}, so it is unknown which epoch a value is of. Log each "
+                f"The runs logged val_loss at steps {text}, so it is unknown which epoch a value is of. Log each "
                 "epoch with its number as the step."
             ) in report.limits

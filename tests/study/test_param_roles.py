@@ -129,7 +129,7 @@ class TestTermsOfObjects:
             for c in ("1", "2")
         ]
         assert options_of(*runs) == ("svc__C",)
-        assert dict(terms_of(runs[0]).levels)["steps"] == "StandardScaler, SVC"
+        assert dict(terms_of(runs[0]).levels)["steps"] == "StandardScaler+SVC"
 
     def test_an_object_whose_params_were_not_logged_keeps_its_text(self) -> None:
         assert options_of({"base": "Tree(depth=1)"}, {"base": "Tree(depth=2)"}) == ("base",)

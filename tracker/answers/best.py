@@ -15,6 +15,7 @@ from tracker.statistics.repetitions import FEWEST_PAIRS
 from tracker.study.metric_roles import ACCURACY, role_of
 from tracker.study.metrics import is_fraction
 from tracker.study.other_metrics import logged_value, metric_on_test
+from tracker.study.param_roles import FOLD
 from tracker.wording import (
     NONE,
     capitalised,
@@ -157,8 +158,11 @@ def repetitions_words(findings: Findings, standing: Standing) -> str:
     folds = cross_validation(study)
     sets = {study.clip_set_index[study.index_of[run]] for run in standing.runs}
     if folds is None or len(sets) < 2:
-        has_seed = any(study.design.terms[study.index_of[run]].seed for run in standing.runs)
-        return counted(len(standing.runs), "seed" if has_seed else "run")
+        terms = [study.design.terms[study.index_of[run]] for run in standing.runs]
+        if len({part for term in terms for part in term.split if part[0] == FOLD}) == len(terms) > 1:
+            return counted(len(terms), "fold")
+        is_seeded = all(term.seed for term in terms) and len({term.seed for term in terms}) == len(terms)
+        return counted(len(terms), "seed" if is_seeded else "run")
     seeds = len(standing.runs) // len(sets)
     over = counted(len(sets), "split" if folds.splits else "fold")
     return over if seeds == 1 else f"{over} and {counted(seeds, 'seed')}"

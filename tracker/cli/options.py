@@ -231,7 +231,7 @@ class ParamOptions:
 
     @property
     def named(self) -> NamedParams:
-        """What is said of params by name."""
+        """The params that were named, as what they are."""
         from tracker.study.param_roles import NamedParams
 
         return NamedParams(tuple(self.seed_param), tuple(self.option_param), tuple(self.ignore))

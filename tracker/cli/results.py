@@ -438,14 +438,22 @@ def runs(
 
     experiment_runs = read_results(context, results, analysis)
     with naming_params():
-        study = _listed(experiment_runs, analysis)
+        study, numbers = _listed(experiment_runs, analysis)
     if form == "json":
-        records = [_record(study, run) for run in range(len(experiment_runs.runs))]
+        records = [_record(study, run, numbers) for run in range(len(experiment_runs.runs))]
         print_document(f"{json.dumps(records, indent=2)}\n")
     else:
-        columns = [(heading, cells) for heading, cells in _columns(study) if any(cells)]
+        columns = [(heading, cells) for heading, cells in _columns(study, numbers) if any(cells)]
         left = {"run", "name", "status", *study.design.options, *study.design.split_parts}
-        least_needed = ("name", "age", "stop", "best", *study.design.split_parts, *reversed(study.design.options))
+        least_needed = (
+            "name",
+            "age",
+            "number",
+            "stop",
+            "best",
+            *study.design.split_parts,
+            *reversed(study.design.options),
+        )
         listed, left_out = fitting_table(columns, left, least_needed)
         print_tables(listed)
         if left_out:
@@ -456,26 +464,26 @@ def runs(
             log(interrupted_message(run.name, run.run_id, experiment_runs.store, resumable=resumable, host=host))
 
 
-def _listed(experiment_runs: ExperimentRuns, analysis: ListedRuns) -> Study:
-    """Return all runs of an experiment, also those that nothing is concluded from."""
+def _listed(experiment_runs: ExperimentRuns, analysis: ListedRuns) -> tuple[Study, Mapping[str, int]]:
+    """Return all runs of an experiment, and the numbers that a report gives to those that it concludes from, by id."""
+    from tracker.report.build import report_study
     from tracker.study.metrics import primary_metric
-    from tracker.study.param_roles import param_roles
     from tracker.study.study import study_of
 
-    runs = experiment_runs.runs
-    metric = primary_metric(runs, experiment_runs.tags.get("tracker.metric"))
-    params = [run.settings for run in runs]
-    analysis.named.check(params)
-    return study_of(runs, metric, alpha=0.05, margin=0.05, roles=param_roles(params, analysis.named))
+    runs, metric = experiment_runs.runs, experiment_runs.tags.get("tracker.metric")
+    reported, _ = report_study(runs, metric=metric, named=analysis.named)
+    study = study_of(runs, primary_metric(runs, metric), alpha=0.05, margin=0.05, roles=reported.design.roles)
+    return study, {result.run_id: result.number for result in reported.results}
 
 
-def _record(study: Study, position: int) -> dict[str, object]:
+def _record(study: Study, position: int, numbers: Mapping[str, int]) -> dict[str, object]:
     """Return a run as JSON; what is unknown is null."""
     result = study.results[position]
     run = result.run
     return {
         "run_id": run.run_id,
         "name": run.name,
+        "number": numbers.get(run.run_id),
         "status": run.status,
         "reason": run.tags.get(REASON_TAG),
         "sent": UNSENT_TAG not in run.tags,
@@ -494,16 +502,17 @@ def _record(study: Study, position: int) -> dict[str, object]:
     }
 
 
-def _columns(study: Study) -> Iterator[tuple[str, list[str]]]:
+def _columns(study: Study, numbers: Mapping[str, int]) -> Iterator[tuple[str, list[str]]]:
     """Yield each column's heading and cells; what is unknown is empty."""
-    from tracker.wording import age, digits_apart, fixed
+    from tracker.wording import age, digits_apart, fixed, level_cell
 
     now, results, design = time.time_ns() // 1_000_000, study.results, study.design
     runs = [result.run for result in results]
+    yield "number", [_text(numbers.get(run.run_id)) for run in runs]
     yield "run", [run.run_id[:SHORT_ID] for run in runs]
     yield "name", [run.name for run in runs]
     for option in design.options:
-        yield option, [design.level(position, option) for position in range(len(runs))]
+        yield option, [level_cell(option, design.shown_level(position, option)) for position in range(len(runs))]
     for part in design.split_parts:
         yield part, [design.split_level(position, part) for position in range(len(runs))]
     correct = ["" if result.correct is None else f"{result.correct}/{result.n}" for result in results]

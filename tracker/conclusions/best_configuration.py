@@ -73,7 +73,7 @@ class BestConfiguration(Details):
         who = f"the configuration of {wording.runs(best.runs)}"
         by_clip, mean, difference = wording.metric.is_accuracy, best.mean or 0.0, conclusion.estimate or 0.0
         value = percent(mean) if by_clip else f"{metric_words(wording.metric)} {metric_text(mean)}"
-        score = f"{value} on average over {counted(len(best.runs), 'seed')}"
+        score = f"{value} on average over {counted(len(best.runs), 'run')}"
         lead = f"{points(difference) if by_clip else metric_text(abs(difference))} ahead of the next"
         if conclusion.verdict == "supported":
             return f"{capitalised(who)} is best: {score}, {lead}, which is more than chance explains."

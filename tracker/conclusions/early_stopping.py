@@ -135,9 +135,13 @@ class EarlyStopping(Details):
             "its loss",
             "its clips correct",
         )
-        rows = []
-        for p in sorted({*self.patiences, *filter(None, [self.enough])}, key=attrgetter("patience")):
+        rows, replayed = [], sorted({*self.patiences, *filter(None, [self.enough])}, key=attrgetter("patience"))
+        least_censored = next((place for place, p in enumerate(replayed) if p.censored), len(replayed))
+        for place, p in enumerate(replayed):
+            if place > least_censored and p.patience != self.own:
+                continue
             name = f"{p.patience} (its own)" if p.patience == self.own else str(p.patience)
+            name += " or more" if place == least_censored < len(replayed) - 1 else ""
             stop = "beyond what was run" if p.censored else whole_cell(p.stop_epoch)
             saved, kept, correct_clips = map(whole_cell, (p.epochs_saved, p.kept_epoch, p.correct))
             time = seconds_cell(p.seconds_saved if p.epochs_saved else None)

@@ -21,7 +21,7 @@ from tracker.statistics.proportions import Interval, newcombe, wilson
 from tracker.wording import capitalised, is_informative, losses, percent_cell, points_interval, steps_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -100,16 +100,25 @@ class Overfitting(Details):
         """Return whether the run overfits by its curves, and by how much it is better on its training clips."""
         run = wording.run(conclusion.runs[0])
         if conclusion.verdict == "unknown":
-            why = "its validation loss was not logged by epoch"
-            if self.steps is not None:
-                why = f"it logged {steps_text(self.steps)}"
-            first = f"Whether {run} overfits is unknown: {why}."
+            first = _unknown_text(conclusion.runs, self, wording)
         elif self.by_gap and self.gap is not None:
             text = _gap_text(self.gap, self)
             return f"{capitalised(run)} overfits: {text[0].lower()}{text[1:]}"
         else:
             first = _curves_text(run, self)
         return first if self.gap is None else f"{first} {_gap_text(self.gap, self)}"
+
+
+def _unknown_text(runs: Sequence[str], details: Overfitting, wording: Wording) -> str:
+    """Return why it is unknown whether some runs overfit."""
+    their, overfit = ("its", "overfits") if len(runs) == 1 else ("their", "overfit")
+    if details.steps is not None:
+        they = "it" if len(runs) == 1 else "they"
+        return f"Whether {wording.runs(runs)} {overfit} is unknown: {they} logged {steps_text(details.steps)}."
+    if wording.is_all(runs):
+        return "Whether the runs overfit is unknown: none logged its validation loss by epoch."
+    why = f"{their} validation loss was not logged by epoch"
+    return f"Whether {wording.runs(runs)} {overfit} is unknown: {why}."
 
 
 def overfitting(study: Study) -> Iterator[Conclusion]:

@@ -30,14 +30,19 @@ class UnderTraining(Details):
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return that a run ended at its limit while improving, or that it is not known."""
         if conclusion.verdict == "unknown":
-            their = "its" if len(conclusion.runs) == 1 else "their"
-            were = "was" if their == "its" else "were"
-            what = f"{their} limit of epochs or validation loss by epoch is not known"
-            return f"Whether {wording.runs(conclusion.runs)} {were} trained long enough is unknown: {what}."
-        run = capitalised(wording.run(conclusion.runs[0]))
+            if wording.is_all(conclusion.runs):
+                what = "no run's limit of epochs and validation loss by epoch are both known"
+                return f"Whether the runs were trained long enough is unknown: {what}."
+            their, were = ("its", "was") if len(conclusion.runs) == 1 else ("their", "were")
+            what, who = (
+                f"{their} limit of epochs or validation loss by epoch is not known",
+                wording.runs(conclusion.runs),
+            )
+            return f"Whether {who} {were} trained long enough is unknown: {what}."
+        they, their, were = ("it", "its", "was") if len(conclusion.runs) == 1 else ("they", "their", "were")
         return (
-            f"{run} was still improving when it reached its limit of {self.limit} epochs: validation loss was lowest "
-            f"at epoch {self.best_epoch}."
+            f"{capitalised(wording.runs(conclusion.runs))} {were} still improving when {they} reached {their} limit of "
+            f"{self.limit} epochs: validation loss was lowest at epoch {self.best_epoch}."
         )
 
 

@@ -423,7 +423,7 @@ def id_of(run: str | Run) -> str:
 
 
 def _named_params(seed_params: Iterable[str], option_params: Iterable[str], ignore: Iterable[str]) -> NamedParams:
-    """Return what is said of params, each a text: one alone is one name."""
+    """Return the params that were named, as what they are."""
     given = {"seed_params": seed_params, "option_params": option_params, "ignore": ignore}
     return NamedParams(**{what: checked_names(what, names) for what, names in given.items()})
 

@@ -24,7 +24,7 @@ from tracker.render import sanitize
 from tracker.render.tables import column_looks, numeric_columns, outcome, training_line
 from tracker.render.view_model import MOST_OPEN, arrange, view_comparison
 from tracker.study.options import NOT_APPLICABLE
-from tracker.wording import capitalised, metric_text, percent, percent_cell, whole_cell
+from tracker.wording import begun, capitalised, metric_text, percent, percent_cell, whole_cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -90,6 +90,7 @@ def _environment(code: Callable[[str], Markup], finalize: Callable[[object], obj
         "level": level,
         "numeric": numeric_columns,
         "looks": column_looks,
+        "begun": begun,
         "capitalised": capitalised,
     } | whole
     return environment

@@ -193,8 +193,8 @@ def _tables(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "
 
 
 def _runs(view: ReportView) -> list[_Data]:
-    header = ("Run", *view.options.shown, *(head.title for head in view.heads))
-    rows = [(str(row.number), *row.levels, *row.cells) for row in view.rows.shown]
+    header = ("Run", *view.options.shown, *(head.title for head in view.heads), "Id")
+    rows = [(str(row.number), *row.levels, *row.cells, row.short_id) for row in view.rows.shown]
     options = _more(view.options.more, "options vary: tracker runs shows them.")
     runs = f"The best {len(rows)} of {view.rows.n:,} runs: tracker runs lists all of them." if view.rows.more else ""
     return _tables(header, rows, more=_text(" ".join(filter(None, [view.legend, options, runs]))))
@@ -203,19 +203,20 @@ def _runs(view: ReportView) -> list[_Data]:
 def _section(section: SectionView, *, is_open: bool) -> _Data:
     """Return a configuration's section; of one that the page folds, its results without figures."""
     rows = section.rows.shown
-    header = ("Run", "Seed", *(head.title for head in section.heads))
+    header = ("Run", *(["Name"] if section.is_named else []), "Seed", *(head.title for head in section.heads))
+    cells = [(str(r.number), *([r.name] if section.is_named else []), r.seed or NONE, *r.cells) for r in rows]
     lines = []
     if len(rows) == 1:
         (row,) = rows
         facts = [f"{it.title} {it.value}{f' ({it.note})' if it.note else ''}" for it in row.results]
-        who = f"{section.who}, {row.name}{'' if row.seed is None else f', seed {row.seed}'}"
+        who = f"{section.who}, {row.name} ({row.short_id}){'' if row.seed is None else f', seed {row.seed}'}"
         lines = [_joined([who, *facts, *([row.training_line] if row.training_line else [])])]
     notes = [f"Note{f' ({it.who})' if len(rows) > 1 else ''}: {it.text}" for it in section.notes]
     command = rows[0].command if rows and is_open else None
     return {
         "title": _heading(section.title),
         "lines": lines,
-        "tables": _tables(header, [(str(r.number), r.seed or NONE, *r.cells) for r in rows]) if len(rows) > 1 else [],
+        "tables": _tables(header, cells) if len(rows) > 1 else [],
         "notes": list(map(_text, notes)),
         "pictures": [_picture(it, 80) for it in section.pictures] if is_open else [],
         "command": printable(command) if command else "",

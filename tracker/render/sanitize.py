@@ -55,6 +55,8 @@ _UNBROKEN = re.compile(
     r"|(?<=\b[pn]) (?=[=<≤≥])|(?<=[=<≤≥]) (?=\d)"
 )
 """Spaces at which no line may end: between a number and its unit, and within ``p = 0.07``."""
+_NAME = re.compile(r"[A-Z0-9]+(?:_+[A-Z0-9]+)+(?:=[\w.+-]+)?", re.ASCII | re.IGNORECASE)
+"""A name, and maybe its value, that reads better as code than with a back-slash before its ``__``."""
 _POWER = re.compile(r"\b\d(?:\.\d+)?e-\d{1,3}\b")
 _BLOCK_START = re.compile(r"\d+(?=[.)](?:\s|$))|(?=[-+](?:\s|$)|--|:-|[>#=])")
 """Where a line begins a list, a quote, a heading, a rule or a table: a back-slash at its end holds it."""
@@ -138,11 +140,14 @@ def _entity(match: re.Match[str]) -> str:
 
 
 def _word(word: str) -> str:
-    if not _ACTS.search(word):
-        return _escaped(printable(word, WORD_LENGTH))
     core = word.lstrip(_OPENING)
     before, core = word[: len(word) - len(core)], core.rstrip(_CLOSING)
-    return _escaped(before) + code(core, WORD_LENGTH) + _escaped(word[len(before) + len(core) :])
+    after = word[len(before) + len(core) :]
+    if _ACTS.search(word):
+        return _escaped(before) + code(core, WORD_LENGTH) + _escaped(after)
+    if len(word) <= WORD_LENGTH and _NAME.fullmatch(core) and _SPECIAL.search(core):
+        return f"{_escaped(before)}`{core}`{_escaped(after)}"
+    return _escaped(printable(word, WORD_LENGTH))
 
 
 def _escaped(word: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from tracker import wording
-from tracker.conclusions import kind_of
+from tracker.conclusions import kind_of, with_sentence
 from tracker.conclusions.best_configuration import not_tested
 from tracker.conclusions.conclusion import Table
 from tracker.conclusions.stability import Spread
@@ -21,11 +22,11 @@ from tracker.study.metrics import is_fraction
 from tracker.wording import NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
 
     from tracker.answers import AnswerId
     from tracker.conclusions.best_configuration import Standing
-    from tracker.conclusions.conclusion import Conclusion, KindName
+    from tracker.conclusions.conclusion import Conclusion, KindName, Verdict
     from tracker.report import Report, RunEntry
     from tracker.statistics.proportions import Interval
     from tracker.study.metrics import Metric
@@ -132,7 +133,7 @@ def _split_columns(entries: Sequence[RunEntry]) -> tuple[Column, ...]:
 
     def column(part: str) -> Column:
         return Column(
-            wording.capitalised(wording.option_words(part)),
+            wording.option_title(part),
             lambda entry: _number_or_fold(dict(entry.split).get(part, NONE)),
             numeric=False,
             tight=True,
@@ -370,30 +371,50 @@ _IN_ANSWERS: dict[KindName, AnswerId] = {"option_effect": "options", "learning_r
 
 def appendix(report: Report) -> Iterator[Table]:
     """Yield all pairs of runs, contrasts, patiences and cuts, a table each, unless an answer has all of them."""
-    numbers = {entry.run.run_id: str(entry.number) for entry in report.entries}
+    numbers = {entry.run.run_id: entry.number for entry in report.entries}
+    words = wording.Wording(numbers, report.metric, report.alpha, report.margin)
     for name, title in _IN_APPENDIX.items():
-        found = [conclusion for conclusion in report.conclusions if conclusion.kind == name]
-        rows: list[tuple[str, ...]] = []
-        header: tuple[str, ...] = _PAIR_HEADER
-        for conclusion in found:
-            if name == "run_difference":
-                pair = " and ".join(numbers.get(run, NONE) for run in conclusion.runs)
-                rows.append((pair, *_numbers(conclusion, report.alpha)))
-            for part in conclusion.details.tables(in_points=report.metric.is_accuracy):
-                header = ("option" if conclusion.option else "run", *part.header)
-                rows += [(_who(conclusion, numbers), *row) for row in part.rows]
+        found = [c for c in report.conclusions if c.kind == name and numbers.keys() >= set(c.runs)]
+        header, rows = _pairs(found, words) if name == "run_difference" else _evidence(found, words)
         answers = [answer for answer in report.answers if answer.id == _IN_ANSWERS.get(name)]
         if rows and len(rows) > sum(len(table.rows) for answer in answers for table in answer.tables):
             yield Table(title, header, tuple(rows))
-    yield from _further(report)
+    yield from _further(report, words)
 
 
-def _further(report: Report) -> Iterator[Table]:
+def _pairs(found: Sequence[Conclusion], words: wording.Wording) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return a row for each pair of runs of whose difference anything is known."""
+    rows = []
+    for conclusion in found:
+        numbers = _numbers(conclusion, words.alpha)
+        if any(number != NONE for number in numbers[:-1]):
+            rows.append((words.runs_alone(conclusion.runs, in_order=False), *numbers))
+    return _PAIR_HEADER, rows
+
+
+def _evidence(found: Sequence[Conclusion], words: wording.Wording) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the tables of conclusions in one, each row with its option or its run; of equal tables of runs one."""
+    header: tuple[str, ...] = ()
+    runs_of: dict[tuple[str | None, tuple[tuple[str, ...], ...]], list[str]] = defaultdict(list)
+    for conclusion in found:
+        for part in conclusion.details.tables(in_points=words.metric.is_accuracy):
+            header = ("option" if conclusion.option else "run", *part.header)
+            runs_of[conclusion.option, part.rows] += conclusion.runs[:1]
+    return header, [
+        (wording.option_words(option) if option else words.runs_alone(runs), *row)
+        for (option, rows), runs in runs_of.items()
+        for row in rows
+    ]
+
+
+def _further(report: Report, words: wording.Wording) -> Iterator[Table]:
     """Yield what no answer speaks of and no other table has: a row a conclusion, and its own tables."""
     told = {found for answer in report.answers for found in answer.conclusions}
     rest = [c for c in report.conclusions if c.id not in told and c.kind not in _IN_APPENDIX]
+    rest = [c for c in rest if words.numbers.keys() >= set(c.runs)]
     if configurations(report):  # have each one's mean and how it varies from seed to seed
         rest = [c for c in rest if not isinstance(c.details, Spread) or c.verdict == "unknown"]
+    rest = _together(rest, words)
     rows = tuple((kind_of(conclusion).title, conclusion.label.lower(), conclusion.sentence) for conclusion in rest)
     if rows:
         yield Table("Further findings", ("about", "verdict", "finding"), rows)
@@ -404,8 +425,29 @@ def _further(report: Report) -> Iterator[Table]:
 _PAIR_HEADER = ("runs", "difference", "95% interval", "p", "p, corrected", "verdict")
 
 
-def _who(conclusion: Conclusion, numbers: Mapping[str, str]) -> str:
-    return wording.option_words(conclusion.option) if conclusion.option else numbers.get(conclusion.runs[0], NONE)
+# kinds, and a verdict, whose sentences may be of several runs
+_OF_RUNS: Container[tuple[KindName, Verdict]] = {
+    ("overfitting", "unknown"), ("under_training", "exact"), ("under_training", "unknown"),
+}  # fmt: skip
+
+
+def _together(conclusions: Sequence[Conclusion], words: wording.Wording) -> list[Conclusion]:
+    """Return conclusions, as one those that say the same of several runs."""
+    runs_of: dict[tuple[str, str], list[str]] = defaultdict(list)
+    first: dict[tuple[str, str], Conclusion] = {}
+    for conclusion in conclusions:
+        key = (conclusion.kind, conclusion.id)
+        if (conclusion.kind, conclusion.verdict) in _OF_RUNS and len(conclusion.runs) == 1:
+            run = words.run(conclusion.runs[0])
+            key = (conclusion.kind, re.sub(rf"\b{run}\b", "run", conclusion.sentence, flags=re.IGNORECASE))
+        runs_of[key] += conclusion.runs
+        first.setdefault(key, conclusion)
+    return [
+        with_sentence(replace(conclusion, runs=tuple(runs_of[key])), words)
+        if len(runs_of[key]) > len(conclusion.runs)
+        else conclusion
+        for key, conclusion in first.items()
+    ]
 
 
 def _numbers(conclusion: Conclusion, alpha: float) -> tuple[str, ...]:

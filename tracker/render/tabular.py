@@ -23,10 +23,9 @@ from tracker.render.json_document import configuration_ids
 from tracker.runs import as_number
 from tracker.wording import (
     NONE,
-    capitalised,
     digits_apart,
     fixed_cell,
-    option_words,
+    option_title,
     percent_bounds_cell,
     percent_number_cell,
 )
@@ -105,7 +104,7 @@ def render_latex(report: Report) -> str:
     means = [section.standing.mean for section in report.sections if section.standing and section.standing.mean]
     digits = digits_apart([float(f"{mean:.4g}") for mean in means])
     is_repeated = any(len(section.entries) > 1 for section in shown)
-    first = [capitalised(option_words(option)) for option in options] or ["Configuration"]
+    first = [option_title(option) for option in options] or ["Configuration"]
     score = "Validation accuracy (%)" if in_percent else report.metric.name
     heads = [*first, "Seeds", score, "95% interval"]
     rows = []

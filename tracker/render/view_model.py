@@ -19,8 +19,8 @@ from tracker.next_steps.command_line import shell_line
 from tracker.next_steps.steps import why_no_step
 from tracker.render import tables
 from tracker.render.sanitize import note_beginning, plain
-from tracker.runs import LOGGED_OPTIONS
-from tracker.wording import NONE, capitalised, duration, level_cell, listing, option_words
+from tracker.runs.logged import SHORT_ID
+from tracker.wording import NONE, capitalised, duration, level_cell, listing, option_title, option_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -78,6 +78,7 @@ class RunRow:
 
     number: int
     name: str
+    short_id: str  # by which the store and commands find it
     seed: str | None
     levels: tuple[str, ...]
     cells: tuple[Markup, ...]
@@ -106,6 +107,7 @@ class SectionView:
     who: str
     score_range: Markup
     heads: tuple[tables.Column, ...]
+    is_named: bool  # whether its runs have names of their own
     rows: Excerpt[RunRow]
     notes: tuple[NoteView, ...]
     pictures: tuple[Picture, ...]
@@ -219,9 +221,7 @@ def _shown_sections(report: Report) -> tuple[Section, ...]:
 
 def _options(report: Report, *, in_several: bool) -> Excerpt[str]:
     """Return what stands above the levels of runs, `in_several` experiments above the name of each."""
-    found = excerpt(
-        [capitalised(option_words(name)) if name in LOGGED_OPTIONS else name for name in report.options], MOST_OPTIONS
-    )
+    found = excerpt([option_title(name) for name in report.options], MOST_OPTIONS)
     return replace(found, shown=("Experiment", *found.shown)) if in_several else found
 
 
@@ -244,6 +244,7 @@ def _row(entry: RunEntry, report: Report, columns: Sequence[tables.Column], *, b
     return RunRow(
         number=entry.number,
         name=entry.run.name,
+        short_id=entry.run.run_id[:SHORT_ID],
         seed=seed,
         levels=tuple(level_cell(option, level) for option, level in entry.levels[:MOST_OPTIONS]),
         cells=tuple(column.cell(entry) for column in columns),
@@ -262,14 +263,22 @@ def _section(section: Section, report: Report, pictures: Sequence[Picture]) -> S
     own = [picture for picture in pictures if _is_of_one_run(picture) and picture.runs[0] in ids]
     rows = (_row(entry, report, columns, best=False, linked=True) for entry in entries[:MOST_RUNS])
     return SectionView(
-        title=section.title,
+        title=_title(section, report),
         who=_who([entry.number for entry in entries]),
         score_range=_score_range(report, entries),
         heads=columns,
+        is_named=len({entry.run.name for entry in entries}) > 1,
         rows=Excerpt(tuple(rows), max(0, len(entries) - MOST_RUNS)),
         notes=tuple(replace(note, text=note_beginning(note.text)) for note in _notes(entries)),
         pictures=tuple(sorted(own, key=lambda picture: ids.index(picture.runs[0]))),
     )
+
+
+def _title(section: Section, report: Report) -> str:
+    """Return a section's heading: its title, of a report on several experiments with the names of those of its runs."""
+    if len({entry.run.experiment for entry in report.entries}) == 1:
+        return section.title
+    return f"{section.title}, in {listing(list(dict.fromkeys(entry.run.experiment for entry in section.entries)))}"
 
 
 def _score_range(report: Report, entries: Sequence[RunEntry]) -> Markup:

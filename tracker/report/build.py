@@ -27,7 +27,7 @@ from tracker.study.options import NETWORK, Design, terms_of
 from tracker.study.other_metrics import other_metrics
 from tracker.study.param_roles import param_roles
 from tracker.study.study import Study, study_of
-from tracker.wording import count_words, wording_of
+from tracker.wording import count_words, in_few_digits, wording_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -244,7 +244,7 @@ def run_entry(study: Study, run: int, writer: CommandWriter | None = None) -> Ru
     return RunEntry(study.results[run], title(study.design, run), study.design.terms[run], levels, split, command)
 
 
-_PLAIN = re.compile(r"(?!www)[A-Za-z0-9]+(?:(?:__|[._+-])[A-Za-z0-9]+)*", re.ASCII | re.IGNORECASE)
+_PLAIN = re.compile(r"(?!www)[^\W_]+(?:(?:__|[._+-])[^\W_]+)*", re.IGNORECASE)
 _LONGEST = 40
 _IN_EVERY_TITLE = {name: entry for name, entry in LOGGED_OPTIONS.items() if entry.title_format}
 
@@ -258,7 +258,10 @@ def title(design: Design, run: int) -> str:
     """
     terms = design.terms[run]
     levels = dict(terms.levels)
-    parts = [entry.formatted(entry.title_format, levels.get(name, OFF)) for name, entry in _IN_EVERY_TITLE.items()]
+    parts = [
+        entry.formatted(entry.title_format, in_few_digits(levels.get(name, OFF), design.levels.get(name, ())))
+        for name, entry in _IN_EVERY_TITLE.items()
+    ]
     for option in (option for option in design.naming(run) if option not in _IN_EVERY_TITLE):
         text = level = levels.get(option, OFF)
         known = design.levels.get(option, (level,))
@@ -267,7 +270,8 @@ def title(design: Design, run: int) -> str:
             text = file if files.count(file) == 1 else level
         if option in terms.unset and option not in LOGGED_OPTIONS:
             text = "none"
-        parts.append(f"{_plain(option) or 'option'}={_plain(text) or f'level {known.index(level) + 1}'}")
+        name = option if _plain(option.replace("/", ".")) else "option"
+        parts.append(f"{name}={_plain(in_few_digits(text, known)) or f'level {known.index(level) + 1}'}")
     return ", ".join(filter(None, parts)) or "No options logged"
 
 

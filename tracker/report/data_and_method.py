@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from tracker.runs import LOGGED_OPTIONS, Role, as_number, number_text
 from tracker.runs.facts import MACHINE, Layer, data_facts, environment_of, network_shape
 from tracker.study.options import NETWORK, as_whole
-from tracker.wording import begun, counted, level_cell, listing, option_words, some
+from tracker.wording import counted, level_cell, listing, option_title, option_words, some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -253,7 +253,7 @@ def _rows(facts: DataAndMethod, wording: Wording) -> Iterator[FactRow]:
     yield row("Layers", facts.networks, lambda network: _layer_words(network.layers))
     yield row("Parameters", facts.networks, lambda network: _whole(network.parameters))
     for option, level in facts.settings:
-        yield FactRow(begun(option_words(option)), level_cell(option, level))
+        yield FactRow(option_title(option), level_cell(option, level))
     if facts.repeated_by:
         yield FactRow("Repeated by", some(facts.repeated_by))
     if facts.not_compared:

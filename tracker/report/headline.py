@@ -229,7 +229,7 @@ def facts(
     study = findings.study
     if not study.results:
         return ((what, experiment), *((("Selection", selection),) if selection else ()))
-    seeds = {seed for term in study.design.terms for seed in term.seed}
+    seeds = {term.seed for term in study.design.terms if term.seed}
     configurations = len(study.design.configurations)
     runs = f"{len(study.results):,}"
     if configurations < len(study.results):
@@ -237,8 +237,9 @@ def facts(
         runs = f"{runs}, {counted(len(seeds), 'seed')}" if seeds else runs
     elif len(study.results) > 1 and seeds:
         runs = f"{runs}, one seed each"
+    in_several = len({result.run.experiment for result in study.results}) > 1
     named = (
-        (what, experiment),
+        (f"{what}s" if in_several else what, experiment),
         ("Runs", runs),
         ("Selection", selection),
         ("Clips", _clips_text(findings)),

@@ -130,7 +130,7 @@ def _limits_of_clips(study: Study, wording: Wording) -> Iterator[str]:
 
 
 def _who(study: Study, runs: Sequence[int], wording: Wording) -> str:
-    if len(runs) == len(study.results) > 3:
+    if len(runs) == len(study.results) > 1:
         return "The runs"
     return capitalised(wording.runs(study.ids(runs)))
 
@@ -216,7 +216,7 @@ def methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[Procedu
     for kind in ordered:
         yield from (_procedure(kind.title, method.source) for method in kind.tests if method in used and method.source)
         yield from (_procedure(kind.title, sentence) for sentence in kind.methods(study, of_kind(conclusions, kind)))
-    if conclusions:
+    if any(conclusion.verdict == "equivalent" for conclusion in conclusions):
         yield _procedure(
             "Equivalence",
             f"Equivalent means that the 90% interval lies strictly inside ±{points(study.margin)}; each is tested at "

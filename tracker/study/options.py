@@ -130,14 +130,14 @@ def terms_of(params: Mapping[str, str], roles: ParamRoles = BY_NAME) -> Terms:
 def _own_part(name: str, level: str, owners: frozenset[str]) -> str:
     """Return what an object's text says beyond its params, which are logged one by one: its class.
 
-    ``LogisticRegression`` of ``LogisticRegression(C=0.1)``, ``StandardScaler, SVC`` of a pipeline's steps.
+    ``LogisticRegression`` of ``LogisticRegression(C=0.1)``, ``StandardScaler+SVC`` of a pipeline's steps.
     """
     if "(" not in level or (name not in owners and name.rpartition("__")[2] not in _PARTS):
         return level
     short = level
     while (shorter := _ARGUMENTS.sub("", short)) != short:
         short = shorter
-    return (name not in owners and ", ".join(_PART.findall(short))) or short.partition("(")[0]
+    return (name not in owners and "+".join(_PART.findall(short))) or short.partition("(")[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,6 +230,11 @@ class Design:
         """Return the options in which two runs differ, of those that the networks of both have."""
         differ = (self.codes[a] != self.codes[b]) & (np.minimum(self.codes[a], self.codes[b]) >= 0)
         return tuple(o for o, d in zip(self.options, differ, strict=True) if d)
+
+    @property
+    def chooser(self) -> str:
+        """The option that decides which others a run has: its network, or its estimator."""
+        return NETWORK if NETWORK in self.options else _ESTIMATOR
 
     @cached_property
     def nested(self) -> NDArray[np.intp]:
@@ -346,9 +351,10 @@ def design_of(
 def _lacking(params: Sequence[Mapping[str, str]], terms: Sequence[Terms]) -> list[frozenset[str]]:
     """Return the options of other networks that each run's network does not have: no run of it logged them.
 
-    A run that doesn't log its network may have any.
+    So of other estimators. A run that doesn't log its network may have any.
     """
-    networks = [dict(term.levels).get(NETWORK, OFF) for term in terms]
+    levels = [dict(term.levels) for term in terms]
+    networks = [of_run.get(NETWORK) or of_run.get(_ESTIMATOR, OFF) for of_run in levels]
     owned: dict[str, set[str]] = defaultdict(set)
     for network, of_run in zip(networks, params, strict=True):
         owned[network] |= of_run.keys() - LOGGED_OPTIONS.keys()

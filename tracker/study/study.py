@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.study.clip_sets import DetectableDifference, detectable_difference_between
-from tracker.study.options import NETWORK, Design, design_of
+from tracker.study.options import Design, design_of
 from tracker.study.param_roles import FOLD
 from tracker.study.run_results import RunResult, run_results
 
@@ -96,7 +96,7 @@ def _settings(design: Design, option: str) -> list[dict[int, list[int]]]:
     column = design.column_of[option]
     before, after = design.ranks_without
     keys = [before[column], after[column + 1]]
-    if option == NETWORK and len(design.nested):
+    if option == design.chooser and len(design.nested):
         keys = [design.repeats, *np.delete(design.codes, [column, *design.nested], axis=1).T]
     _, inverse = np.unique(np.column_stack(keys), axis=0, return_inverse=True)
     settings: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
@@ -110,7 +110,7 @@ def _sides(
     design: Design, option: str, start: Sequence[int], end: Sequence[int]
 ) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
     """Yield the runs at two levels that can be compared, for each setting of the options that both networks have."""
-    if option != NETWORK or not len(design.nested):
+    if option != design.chooser or not len(design.nested):
         yield start, end
         return
     shared = [
