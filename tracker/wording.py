@@ -443,6 +443,14 @@ def configuration_phrases(design: Design, run: int) -> tuple[str, ...]:
     return tuple(phrases[:_MOST_OPTIONS])
 
 
+def called_configuration(phrases: Sequence[str]) -> str:
+    """Return what a configuration is called in a sentence, by its phrases: ``the 7×7 kernel with lr 1e-4``."""
+    first, *rest = phrases
+    if first.endswith("kernel"):
+        return f"the {first} with {listing(rest)}" if rest else f"the {first}"
+    return f"the configuration with {listing([first, *rest])}"
+
+
 def _level_phrase(design: Design, option: str, level: str) -> str:
     entry = LOGGED_OPTIONS.get(option)
     if entry is not None and entry.phrase_format:

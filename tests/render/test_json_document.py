@@ -37,14 +37,14 @@ class TestRenderJson:
     def test_render_json_has_the_schemas_keys(self, report) -> None:
         found = document(report)
         assert list(found) == [
-            "schema", "experiment", "metric", "title", "lead", "runs", "configurations", "answers", "conclusions",
-            "next", "excluded",
+            "schema", "experiment", "metric", "title", "lead", "runs", "configurations", "answers", "data_sets",
+            "conclusions", "next", "excluded",
         ]  # fmt: skip
         assert (found["schema"], found["experiment"], found["metric"]) == ("tracker.report/2", "genres", "val_accuracy")
 
     def test_a_run_has_its_count_and_interval(self, report) -> None:
         run = document(report)["runs"][2]
-        assert list(run) == ["run_id", "name", "title", "status", "params", "metrics", "validation"]
+        assert list(run) == ["run_id", "name", "title", "status", "params", "data_set", "metrics", "validation"]
         assert run["validation"] == {"correct": 26, "n": 30, "interval": list(wilson(26, 30))}
         assert run["params"] == {"kernel_size": "3", "learning_rate": "0.001", "seed": "0"}
 
@@ -60,8 +60,8 @@ class TestRenderJson:
     def test_a_conclusion_has_the_schemas_fields(self, report) -> None:
         found = document(report)["conclusions"][2]
         assert list(found) == [
-            "id", "kind", "verdict", "scope", "option", "runs", "estimate", "interval", "p_value", "p_adjusted", "n",
-            "method", "sentence", "details", "command",
+            "id", "kind", "verdict", "scope", "option", "data_set", "runs", "estimate", "interval", "p_value",
+            "p_adjusted", "n", "method", "sentence", "details", "command",
         ]  # fmt: skip
         assert found["id"] == f"run_difference:{3:032x},{4:032x}"
         assert found["scope"] == "population"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tracker.answers.answer import Answer, AnswerId, Findings
 from tracker.answers.best import best
+from tracker.answers.data_sets import data_sets
 from tracker.answers.errors import errors
 from tracker.answers.learning_rate import learning_rate
 from tracker.answers.limits import limits
@@ -18,10 +19,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "AnswerId", "Findings", "answer_all"]
 
-QUESTIONS = (best, options, overfitting, patience, learning_rate, errors)
+OF_RUNS = (overfitting, patience, learning_rate)  # each by itself, whatever it was evaluated on
+QUESTIONS = (best, options, *OF_RUNS, errors)
 
 
 def answer_all(findings: Findings, limitations: Sequence[str]) -> tuple[Answer, ...]:
-    """Return the answers to the questions that the runs raise; the last has `limitations`, a line each."""
-    answers = [*(question(findings) for question in QUESTIONS), limits(findings, limitations)]
+    """Return the answers to the questions that the runs raise; the last has `limitations`, a line each.
+
+    Of several data sets these are the questions across them and of single runs; of one of them, all the others.
+    """
+    if findings.study.data is not None:
+        answers = [question(findings) for question in (data_sets, *OF_RUNS)]
+    elif findings.study.data_set:
+        answers = [*(question(findings) for question in (best, options, errors)), limits(findings, limitations)]
+    else:
+        answers = [*(question(findings) for question in QUESTIONS), limits(findings, limitations)]
     return tuple(answer for answer in answers if answer is not None)

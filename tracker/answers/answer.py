@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from tracker.conclusions.best_configuration import Standing, standings
-from tracker.wording import begun, capitalised, configuration_phrases, counted, listing
+from tracker.wording import begun, called_configuration, capitalised, configuration_phrases, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ MOST_DRAWN = 12  # runs, the best, whose curves stand side by side: sentences na
 
 D = TypeVar("D", bound="Details")
 
-AnswerId = Literal["best", "options", "overfitting", "patience", "learning_rate", "errors", "limits"]
+AnswerId = Literal["data_sets", "best", "options", "overfitting", "patience", "learning_rate", "errors", "limits"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,14 +114,8 @@ class Findings:
         """Return what a configuration is called: its options if it was repeated, else its run and its options."""
         if not self.repeated:
             return self.named(standing.runs[0])
-        first, *rest = configuration_phrases(self.study.design, self.study.index_of[standing.runs[0]]) or ("",)
-        if first.endswith("kernel"):
-            return f"the {first} with {listing(rest)}" if rest else f"the {first}"
-        return (
-            f"the configuration with {listing([first, *rest])}"
-            if first
-            else f"the configuration of {self.wording.runs(standing.runs)}"
-        )
+        phrases = configuration_phrases(self.study.design, self.study.index_of[standing.runs[0]])
+        return called_configuration(phrases) if phrases else f"the configuration of {self.wording.runs(standing.runs)}"
 
     def short(self, standing: Standing) -> str:
         """Return what a configuration is called in a table's cell."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tracker.answers.answer import Answer
@@ -46,6 +46,15 @@ def limits(findings: Findings, sentences: Sequence[str]) -> Answer | None:
         tuple(table for check in checks for table in check.tables),
         ("reliability",),
     )
+
+
+def shared_limits(answers: Sequence[Answer]) -> tuple[Answer | None, list[Answer]]:
+    """Return what several data sets have in common of what they cannot show, and what is left of each one's answer."""
+    shared = [point for point in answers[0].points if all(point in answer.points for answer in answers)]
+    if not shared or len(answers) < 2:
+        return None, list(answers)
+    rest = [replace(answer, points=tuple(p for p in answer.points if p not in shared)) for answer in answers]
+    return Answer("limits", answers[0].question, "Observed", shared[0], tuple(shared[1:])), rest
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracker.conclusions import (
+    across_data_sets,
     baseline,
     best_configuration,
     best_run,
@@ -36,12 +37,17 @@ KINDS: tuple[Kind, ...] = (best_run.KIND, best_configuration.KIND, option_effect
                            overfitting.KIND, early_stopping.KIND, learning_rate.KIND, under_training.KIND,
                            stability.KIND, classes.KIND, selection_optimism.KIND, sample_size.KIND,
                            baseline.KIND, imbalance.KIND, calibration.KIND, range_edge.KIND,
-                           data_checks.KIND)  # fmt: skip
+                           data_checks.KIND, across_data_sets.KIND)  # fmt: skip
 
 
 def conclude(study: Study) -> tuple[Conclusion, ...]:
-    """Draw every conclusion that the runs support, by kind, without commands and sentences."""
-    return tuple(conclusion for kind in KINDS for conclusion in kind.conclude(study))
+    """Draw every conclusion that the runs support, by kind, without commands and sentences.
+
+    Of several data sets that is what holds across them; each has conclusions of its own, from its part of the study.
+    """
+    kinds_of_study = KINDS if study.data is None else (across_data_sets.KIND,)
+    found = (conclusion for kind in kinds_of_study for conclusion in kind.conclude(study))
+    return tuple(replace(conclusion, data_set=study.data_set or None) for conclusion in found)
 
 
 def kind_of(conclusion: Conclusion) -> Kind:

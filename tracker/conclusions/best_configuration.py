@@ -107,8 +107,11 @@ def best_configuration(study: Study) -> tuple[Conclusion, ...]:
 def standings(study: Study) -> tuple[Standing, ...]:
     """Return every configuration with its mean, the best first; those judged on other clips, or without a score, last.
 
-    The clips are those that most runs were judged on. Over folds, all folds of a configuration count together.
+    The clips are those that most runs were judged on. Over folds, all folds of a configuration count together. Several
+    data sets come one after the other, each with its own best.
     """
+    if study.data is not None:
+        return tuple(standing for part in study.parts for standing in standings(part))
     folds = cross_validation(study)
     if folds is not None:
         tests = {runs: folds.tests[folds.configurations[0], runs] for runs in folds.configurations[1:]}

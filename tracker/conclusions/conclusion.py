@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 KindName = Literal["best_run", "best_configuration", "run_difference", "option_effect", "overfitting",
                    "early_stopping", "learning_rate", "under_training", "stability", "classes",
                    "selection_optimism", "sample_size", "baseline", "imbalance", "calibration", "range_edge",
-                   "data_checks"]  # fmt: skip
+                   "data_checks", "across_data_sets"]  # fmt: skip
 
 Verdict = Literal["supported", "equivalent", "inconclusive", "confounded", "not_comparable", "exact", "estimate",
                   "unknown"]  # fmt: skip
@@ -118,14 +118,16 @@ class Conclusion:
     n: int | None = None
     method: Method | None = None
     option: str | None = None  # the option that it is about, for an `option_effect`
+    data_set: str | None = None  # the one that its runs are on, if configurations are compared across several
     sentence: str = ""  # what a person reads; plain text
     # the commands of the runs that bear on it, each by its arguments; none if nothing is open
     commands: tuple[tuple[str, ...], ...] = ()
 
     @property
     def id(self) -> str:
-        """``kind:option`` or ``kind:run-ids``: the same from report to report."""
-        return f"{self.kind}:{self.option or ','.join(self.runs)}"
+        """``kind:option`` (of one of several data sets with its name) or ``kind:run-ids``: the same in each report."""
+        where = f"@{self.data_set}" if self.option and self.data_set else ""
+        return f"{self.kind}:{self.option or ','.join(self.runs)}{where}"
 
     @property
     def label(self) -> str:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from tracker import wording
 from tracker.conclusions import kinds, of_kind
+from tracker.conclusions.across_data_sets import AcrossDataSets
 from tracker.conclusions.baseline import Baseline as MajorityBaseline
 from tracker.conclusions.calibration import Calibration
 from tracker.figures.clips import clip_grid, confusion, has_differing_clips
 from tracker.figures.curves import is_drawable, overview, section_curves
 from tracker.figures.intervals import Baseline, ConfigurationRow, differences, headline
+from tracker.figures.ranks import mean_ranks
 from tracker.figures.reliability import reliability
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ def report_pictures(report: Report) -> tuple[Picture, ...]:
 
     Those of several runs come first (``configurations``, ``curves``, ``differences``, ``clips``), then the
     ``confusion`` and ``reliability`` of the best, then the ``curves`` of each run, in the report's order; as far as the
-    runs bear them. Where not all runs are drawn, it is the best by the primary metric.
+    runs bear them. Where not all runs are drawn, it is the best by the primary metric. Of several data sets there are
+    ``ranks`` instead, and curves.
     """
     ranked = report.best_first(report.entries)
     drawable = [entry for entry in ranked if is_drawable(entry.result)]
@@ -39,13 +42,19 @@ def report_pictures(report: Report) -> tuple[Picture, ...]:
     words = {entry.run.run_id: section.words for section in report.sections for entry in section.entries}
     captions = [words[entry.run.run_id].removeprefix(f"{entry.name}: ") or entry.title for entry in together]
     return (
-        *_configurations(report),
+        *([] if report.data_sets else _configurations(report)),
+        *_ranks(report),
         *([overview(together, captions)] if len(together) > 1 else []),
-        *_differences(report),
-        *_of_clips(ranked),
-        *_reliability(report),
+        *([] if report.data_sets else (*_differences(report), *_of_clips(ranked), *_reliability(report))),
         *section_curves(sorted(alone, key=lambda entry: entry.number)),
     )
+
+
+def _ranks(report: Report) -> Iterator[Picture]:
+    """Draw the mean ranks over several data sets."""
+    for conclusion in report.conclusions:
+        if isinstance(conclusion.details, AcrossDataSets):
+            yield mean_ranks(conclusion.details, is_best=conclusion.verdict == "supported")
 
 
 def _configurations(report: Report) -> Iterator[Picture]:

@@ -170,6 +170,7 @@ def render_outcome(entry: RunEntry) -> str:
 
 _SECTIONS = (
     ("Conclusions", "answers"),
+    ("Data sets", "data_sets"),
     ("Runs", "runs"),
     ("Next steps", "next_steps"),
     ("Challenges", "challenges"),

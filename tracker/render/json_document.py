@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from tracker.answers import Answer, AnswerId
     from tracker.conclusions.conclusion import Conclusion, Details, KindName, Verdict
-    from tracker.report import Comparison, NextStep, Report, RunEntry, Section
+    from tracker.report import Comparison, DataSetSection, NextStep, Report, RunEntry, Section
     from tracker.runs import RunStatus
     from tracker.statistics.proportions import Interval
     from tracker.study.run_results import Accuracy
@@ -48,6 +48,7 @@ class RunDocument:
     title: Annotated[str, "its configuration in words"]
     status: RunStatus
     params: Mapping[str, str]
+    data_set: Annotated[str | None, "the one that it is on, if configurations are compared across several"]
     metrics: Annotated[Mapping[str, float], "the latest value of each"]
     validation: Annotated[Accuracy | None, "validation clips classified correctly, and the fraction's 95% interval"]
 
@@ -58,6 +59,7 @@ class ConfigurationDocument:
 
     id: Annotated[str, "made of its options alone: the same from report to report"]
     title: str
+    data_set: Annotated[str | None, "the one that it was run on, if configurations are compared across several"]
     runs: Annotated[tuple[str, ...], "ids, the best first"]
     mean: Annotated[float | None, "of the primary metric over its runs"]
     sd: Annotated[float | None, "standard deviation from run to run; null for a single one"]
@@ -80,10 +82,22 @@ class AnswerDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class DataSetDocument:
+    """One of several data sets across which configurations are compared."""
+
+    name: str
+    title: Annotated[str, "the finding on it"]
+    runs: Annotated[tuple[str, ...], "ids"]
+    answers: Annotated[tuple[AnswerDocument, ...], "what the page says of it"]
+
+
+@dataclass(frozen=True, slots=True)
 class ConclusionDocument:
     """A single finding, with the evidence of its kind."""
 
-    id: Annotated[str, "``kind:option`` or ``kind:run-ids``: the same from report to report"]
+    id: Annotated[
+        str, "``kind:option`` (of one of several data sets with its name) or ``kind:run-ids``: the same in each report"
+    ]
     kind: KindName
     verdict: Verdict
     scope: Annotated[
@@ -91,6 +105,7 @@ class ConclusionDocument:
         "what an inference is about: other clips like these, or these alone; null if nothing is inferred",
     ]
     option: Annotated[str | None, "the param's name"]
+    data_set: Annotated[str | None, "the one that its runs are on, if configurations are compared across several"]
     runs: Annotated[tuple[str, ...], "ids of the runs that it is about"]
     estimate: Annotated[float | None, "a difference of accuracy as a fraction"]
     interval: Annotated[Interval | None, "at 95% confidence"]
@@ -135,6 +150,7 @@ class ReportDocument:
     runs: tuple[RunDocument, ...]
     configurations: tuple[ConfigurationDocument, ...]
     answers: Annotated[tuple[AnswerDocument, ...], "what the page says: at most seven"]
+    data_sets: Annotated[tuple[DataSetDocument, ...], "if configurations are compared across several, else none"]
     conclusions: Annotated[tuple[ConclusionDocument, ...], "the single findings under the answers"]
     next: Annotated[tuple[StepDocument, ...], "at most three"]
     excluded: tuple[ExcludedDocument, ...]
@@ -152,6 +168,7 @@ def render_json(report: Report) -> str:
             runs=tuple(_run(entry) for entry in report.entries),
             configurations=tuple(_configurations(report.sections)),
             answers=tuple(_answer(answer) for answer in report.answers),
+            data_sets=tuple(map(_data_set, report.data_sets)),
             conclusions=tuple(_conclusion(conclusion) for conclusion in report.conclusions),
             next=tuple(_step(step) for step in report.next_steps),
             excluded=tuple(ExcludedDocument(run.run_id, run.reason) for run in report.excluded),
@@ -220,7 +237,13 @@ def _configurations(sections: Sequence[Section]) -> Iterator[ConfigurationDocume
     for name, section in zip(configuration_ids(sections), sections, strict=True):
         runs = tuple(entry.run.run_id for entry in section.entries)
         own = section.standing or Standing(runs, None)
-        yield ConfigurationDocument(name, section.title, own.runs, own.mean, own.deviation, own.interval, own.tied)
+        numbers = (own.mean, own.deviation, own.interval, own.tied)
+        yield ConfigurationDocument(name, section.title, section.data_set or None, own.runs, *numbers)
+
+
+def _data_set(data_set: DataSetSection) -> DataSetDocument:
+    runs = tuple(entry.run.run_id for section in data_set.sections for entry in section.entries)
+    return DataSetDocument(data_set.name, data_set.title, runs, tuple(map(_answer, data_set.answers)))
 
 
 def _answer(answer: Answer) -> AnswerDocument:
@@ -241,7 +264,8 @@ def _step(step: NextStep) -> StepDocument:
 
 def _run(entry: RunEntry) -> RunDocument:
     run = entry.run
-    return RunDocument(run.run_id, run.name, entry.title, run.status, run.params, run.metrics, entry.result.accuracy)
+    data_set, accuracy = entry.data_set or None, entry.result.accuracy
+    return RunDocument(run.run_id, run.name, entry.title, run.status, run.params, data_set, run.metrics, accuracy)
 
 
 _AS_CONCLUDED = frozenset(field.name for field in fields(ConclusionDocument)) - {"scope", "command"}

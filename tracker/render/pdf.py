@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from tracker.render.view_model import ReportView, SectionView
+    from tracker.render.view_model import AnswerView, ReportView, SectionView
     from tracker.report import Picture, Report
 
 _Data = dict[str, object]
@@ -93,17 +93,20 @@ def _document(report: Report, view: ReportView) -> _Data:
         "key_figures": [{"value": _text(it.value), "caption": _text(it.caption)} for it in report.key_figures],
         "headline": [_picture(view.headline)] if view.headline else [],
         "intro": note_tree(cover.intro) if cover.intro else [],
-        "answers": [
+        "answers": list(map(_answer, view.answers)),
+        "scores": [_table(it.header, it.rows, it.title) for it in (view.scores,) if it],
+        "data_sets": [
             {
-                "question": _heading(part.answer.question),
-                "label": _text(part.answer.label),
-                "sentence": _text(part.answer.sentence),
-                "points": list(map(_text, part.answer.points)),
-                "facts": _joined(part.facts),
-                "tables": [_table(it.header, it.rows, it.title) for it in part.answer.tables],
-                "pictures": [_picture(it, 62) for it in part.pictures],
+                "name": _heading(it.name),
+                "title": f"{_text(it.title)}.",
+                "configurations": _tables(
+                    view.configuration_header,
+                    it.configurations.shown,
+                    more=_more(it.configurations.more, "are not shown: tracker report --format json has all of them."),
+                ),
+                "answers": list(map(_answer, it.answers)) if place < MOST_OPEN else [],
             }
-            for part in view.answers
+            for place, it in enumerate(view.data_sets)
         ],
         "data_and_method": _tables(
             ("Fact", "As logged"),
@@ -143,6 +146,18 @@ def _document(report: Report, view: ReportView) -> _Data:
             ),
             *_tables(("Software", "Version"), report.versions),
         ],
+    }
+
+
+def _answer(part: AnswerView) -> _Data:
+    return {
+        "question": _heading(part.answer.question),
+        "label": _text(part.answer.label),
+        "sentence": _text(part.answer.sentence),
+        "points": list(map(_text, part.answer.points)),
+        "facts": _joined(part.facts),
+        "tables": [_table(it.header, it.rows, it.title) for it in part.answer.tables],
+        "pictures": [_picture(it, 62) for it in part.pictures],
     }
 
 

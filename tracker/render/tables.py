@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tracker.answers import AnswerId
     from tracker.conclusions.best_configuration import Standing
     from tracker.conclusions.conclusion import Conclusion, KindName, Verdict
-    from tracker.report import Report, RunEntry
+    from tracker.report import Report, RunEntry, Section
     from tracker.statistics.proportions import Interval
     from tracker.study.metrics import Metric
     from tracker.study.other_metrics import OtherMetric
@@ -330,10 +330,19 @@ def _on_test(report: Report) -> list[OtherMetric]:
 
 
 def configurations(report: Report) -> list[tuple[str, ...]]:
-    """Return a row for every configuration, the best first; none if each was trained once."""
-    standings = [(section.words, section.standing) for section in report.sections if section.standing]
-    if all(len(standing.runs) < 2 or standing.mean is None for _, standing in standings):
+    """Return a row for every configuration, the best first; none if each was trained once.
+
+    None either if they are on several data sets, each of which has its own table.
+    """
+    standings = [section.standing for section in report.sections if section.standing]
+    if report.data_sets or all(len(standing.runs) < 2 or standing.mean is None for standing in standings):
         return []
+    return configuration_rows(report, report.sections)
+
+
+def configuration_rows(report: Report, sections: Sequence[Section]) -> list[tuple[str, ...]]:
+    """Return a row for each of some configurations."""
+    standings = [(section.words, section.standing) for section in sections if section.standing]
     in_percent = report.metric.is_accuracy and report.metric.is_fraction
     rows: list[tuple[str, ...]] = []
     for words, standing in standings:

@@ -23,6 +23,7 @@ from tracker.render.json_document import configuration_ids
 from tracker.runs import as_number
 from tracker.wording import (
     NONE,
+    begun,
     digits_apart,
     fixed_cell,
     option_title,
@@ -33,6 +34,7 @@ from tracker.wording import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tracker.conclusions.across_data_sets import AcrossDataSets
     from tracker.report import Report, RunEntry, Section
 
 _MOST_ROWS = 50  # configurations in a LaTeX table
@@ -64,11 +66,13 @@ def render_csv(report: Report) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     in_several = len({entry.run.experiment for entry in report.entries}) > 1
-    own = ("experiment", *_OWN) if in_several else _OWN
+    first = [*(["experiment"] if in_several else []), *(["data_set"] if report.data_sets else [])]
+    own = (*first, *_OWN)
     header = (*own, *(f"param.{name}" for name in params), *(f"metric.{name}" for name in metrics))
     writer.writerow([_csv_cell(name) for name in header])
     for entry in report.entries:
         cells: list[_Cell] = [entry.run.experiment] if in_several else []
+        cells += [entry.data_set] if report.data_sets else []
         cells += [*_own_cells(report, entry, ids[entry.run.run_id])]
         cells += [entry.run.params.get(name) for name in params]
         cells += [entry.run.metrics.get(name) for name in metrics]
@@ -97,8 +101,11 @@ def render_latex(report: Report) -> str:
     r"""Return the configurations as a LaTeX table with booktabs' rules, to be read by ``\input`` inside a float.
 
     The best is first; in bold those that are not significantly worse. Means are over seeds, with the standard deviation
-    from seed to seed; intervals are at 95%.
+    from seed to seed; intervals are at 95%. Of several data sets the table has each one's scores, and the mean ranks.
     """
+    across = report.across_data_sets
+    if across is not None:
+        return _latex_across(report, across)
     options, shown = report.options[:_MOST_OPTIONS], report.sections[:_MOST_ROWS]
     in_percent = report.metric.is_accuracy and report.metric.is_fraction
     means = [section.standing.mean for section in report.sections if section.standing and section.standing.mean]
@@ -131,6 +138,40 @@ def render_latex(report: Report) -> str:
             "",
         ]
     )
+
+
+def _latex_across(report: Report, across: AcrossDataSets) -> str:
+    """Return the scores of configurations on data sets as a LaTeX table, the best on each in bold."""
+    in_percent = report.metric.is_accuracy and report.metric.is_fraction
+    shown, best = across.configurations[:_MOST_ROWS], [min(of_set) for of_set in zip(*_ranks(across), strict=True)]
+    digits = digits_apart([float(f"{score:.4g}") for configuration in shown for score in configuration.scores])
+    rows = []
+    for configuration in shown:
+        cells = []
+        for score, rank, lowest in zip(configuration.scores, configuration.ranks, best, strict=True):
+            cell = _latex(percent_number_cell(score) if in_percent else fixed_cell(score, digits))
+            cells.append(rf"\textbf{{{cell}}}" if rank == lowest else cell)
+        rows.append([_latex(begun(configuration.name)), *cells, fixed_cell(configuration.mean_rank, 2)])
+    heads = ["Configuration", *across.data_sets, "Mean rank"]
+    lines = [" & ".join(row) + r" \\" for row in ([*map(_latex, heads)], *rows)]
+    metric = "validation accuracy (%)" if in_percent else report.metric.name
+    return "\n".join(
+        [
+            rf"% Needs \usepackage{{booktabs}}. In bold: the best on each data set. Scores: {_latex(metric)}.",
+            rf"\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}",
+            r"\toprule",
+            lines[0],
+            r"\midrule",
+            *lines[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
+
+
+def _ranks(across: AcrossDataSets) -> list[tuple[float, ...]]:
+    return [configuration.ranks for configuration in across.configurations]
 
 
 def _is_worth_a_column(head: str, cells: Sequence[str]) -> bool:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         ClassCount,
         ComparedRun,
         Comparison,
+        DataSetSection,
         Excluded,
         NextStep,
         Picture,
@@ -48,6 +49,7 @@ MOST_SECTIONS = 12  # configurations that have a section if there are more than 
 MOST_NAMED = 12  # runs that a heading names one by one
 MOST_RUNS = 50  # rows of a table of runs or configurations
 MOST_OPTIONS = 8  # options that have a column in the table of runs
+MOST_ON_DATA_SET = 12  # configurations in the table of one of several data sets
 MOST_IN_APPENDIX = 200  # rows of a table in the appendix
 MOST_LINES = 50  # notes, challenges and excluded runs that are shown
 MOST_CLIPS = 15  # clips of each of two runs that are shown: those of both fit a screen
@@ -124,6 +126,16 @@ class AnswerView:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class DataSetView:
+    """One of several data sets: the finding on it, its configurations, and answers."""
+
+    name: str
+    title: str
+    configurations: Excerpt[tuple[str, ...]]
+    answers: tuple[AnswerView, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ConclusionView:
     """A conclusion that stands alone, as in a comparison."""
 
@@ -153,6 +165,8 @@ class ReportView:
     headline: Picture | None
     curves: Picture | None
     configuration_header: tuple[str, ...]
+    scores: Table | None  # of configurations on several data sets
+    data_sets: tuple[DataSetView, ...]
     configurations: Excerpt[tuple[str, ...]]
     options: Excerpt[str]
     heads: tuple[tables.Column, ...]
@@ -176,9 +190,11 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
     named = {picture.name: picture for picture in pictures if not _is_of_one_run(picture)}
     return ReportView(
         answers=tuple(_answer(number, answer, report, named) for number, answer in enumerate(report.answers, start=1)),
-        headline=named.get("configurations"),
+        headline=named.get("ranks") or named.get("configurations"),
         curves=named.get("curves"),
         configuration_header=tables.configuration_header(report),
+        scores=report.scores_by_data_set,
+        data_sets=tuple(_data_set(data_set, report) for data_set in report.data_sets),
         configurations=excerpt(tables.configurations(report), MOST_RUNS),
         options=_options(report, in_several=in_several),
         heads=columns,
@@ -214,27 +230,48 @@ def _answer(number: int, answer: Answer, report: Report, pictures: Mapping[str, 
     return AnswerView(number, answer, facts, tuple(pictures[name] for name in answer.pictures if name in pictures))
 
 
+def _data_set(data_set: DataSetSection, report: Report) -> DataSetView:
+    rows = excerpt(tables.configuration_rows(report, data_set.sections), MOST_ON_DATA_SET)
+    answers = tuple(_answer(number, answer, report, {}) for number, answer in enumerate(data_set.answers, start=1))
+    return DataSetView(data_set.name, data_set.title, rows, answers)
+
+
 def _shown_sections(report: Report) -> tuple[Section, ...]:
     """Return the sections of a small report, of a large one those of the best configurations."""
     return report.sections if len(report.entries) <= MOST_RUNS else report.sections[:MOST_SECTIONS]
 
 
 def _options(report: Report, *, in_several: bool) -> Excerpt[str]:
-    """Return what stands above the levels of runs, `in_several` experiments above the name of each."""
+    """Return what stands above the levels of runs, before them data set and experiment if there are several."""
     found = excerpt([option_title(name) for name in report.options], MOST_OPTIONS)
-    return replace(found, shown=("Experiment", *found.shown)) if in_several else found
+    first = reversed(_first_columns(report, in_several=in_several))
+    return replace(found, shown=(*first, *found.shown))
+
+
+def _first_columns(report: Report, *, in_several: bool) -> dict[str, dict[int, str]]:
+    """Return the columns that stand before the options, the last one first: what each run, by its number, has there."""
+    columns = {}
+    if report.data_sets:
+        columns["Data set"] = {entry.number: entry.data_set for entry in report.entries}
+    if in_several:
+        columns["Experiment"] = {entry.number: entry.run.experiment for entry in report.entries}
+    return columns
 
 
 def _rows(report: Report, columns: Sequence[tables.Column], linked: set[int], *, in_several: bool) -> Excerpt[RunRow]:
     """Return the table of all runs, given the numbers of those that have a section."""
-    entries = report.entries
-    shown = report.best_first(entries)[:MOST_RUNS]
-    highest = max((score for entry in entries if (score := report.rank_score(entry)) is not None), default=None)
-    best = {entry.number for entry in shown if highest is not None and report.rank_score(entry) == highest}
+    entries, places = report.entries, {data_set.name: place for place, data_set in enumerate(report.data_sets)}
+    ranked = sorted(report.best_first(entries), key=lambda entry: places.get(entry.data_set, 0))  # each set by itself
+    shown = ranked[:MOST_RUNS]
+    highest: dict[str, float] = {}
+    for entry in ranked:
+        score = report.rank_score(entry)
+        if score is not None:
+            highest.setdefault(entry.data_set, score)
+    best = {e.number for e in shown if e.data_set in highest and report.rank_score(e) == highest[e.data_set]}
     rows = [_row(entry, report, columns, best=entry.number in best, linked=entry.number in linked) for entry in shown]
-    if in_several:
-        of_runs = (entry.run.experiment for entry in shown)
-        rows = [replace(row, levels=(name, *row.levels)) for row, name in zip(rows, of_runs, strict=True)]
+    for names in _first_columns(report, in_several=in_several).values():
+        rows = [replace(row, levels=(names[row.number], *row.levels)) for row in rows]
     return Excerpt(tuple(rows), len(entries) - len(shown))
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
+from dataclasses import replace
+from itertools import islice
 from statistics import fmean, median, pstdev, stdev
 from typing import TYPE_CHECKING
 
 from tracker.answers import Findings, answer_all
+from tracker.answers.limits import shared_limits
 from tracker.conclusions import conclude, with_sentence
 from tracker.conclusions.conclusion import seeds_of
 from tracker.next_steps.command_line import HERE, CommandWriter, Where
-from tracker.next_steps.steps import next_steps, with_commands
+from tracker.next_steps.steps import MOST_COMMANDS, next_steps, with_commands
 from tracker.report import headline
 from tracker.report.data_and_method import data_and_method
-from tracker.report.model import Excluded, Report, RunEntry, Section
+from tracker.report.model import DataSetSection, Excluded, Report, RunEntry, Section
 from tracker.report.overview import ENDS, challenges, limits, methods, versions
 from tracker.runs import ALPHAS, LOGGED_OPTIONS, MARGINS, OFF, REASON_TAG, RunStatus, as_number, is_resumable
 from tracker.runs.logged import SHORT_ID
@@ -32,7 +35,9 @@ from tracker.wording import count_words, in_few_digits, wording_of
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
+    from tracker.answers import Answer
     from tracker.conclusions.best_configuration import Standing
+    from tracker.next_steps.steps import NextStep
     from tracker.report.data_and_method import FactRow
     from tracker.runs import Run
     from tracker.study.param_roles import NamedParams
@@ -67,10 +72,14 @@ def build_report(
     study, excluded = report_study(runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin, named=named)
     wording = wording_of(study)
     writer = CommandWriter(log_to or experiment, where)
-    conclusions = tuple(with_sentence(found, wording) for found in with_commands(study, conclude(study), writer))
-    findings = Findings(study, conclusions, wording)
+    own = _findings(study, writer)
+    parts = tuple(_findings(part, writer) for part in study.parts) if study.data else ()
+    conclusions = (*own.conclusions, *(conclusion for part in parts for conclusion in part.conclusions))
+    findings = replace(own, conclusions=conclusions)
     limiting = (*remarks, *limits(study, conclusions, wording))
     answers = answer_all(findings, limiting)
+    sections = tuple(_section(findings, standing, writer) for standing in findings.standings)
+    shared, data_sets = _without_shared_limits([_data_set(part, sections, remarks) for part in parts])
     return Report(
         experiment=experiment,
         metric=study.metric,
@@ -78,14 +87,15 @@ def build_report(
         lead=headline.lead(findings, answers),
         facts=headline.facts(findings, experiment, selection, "Table" if table else "Experiment"),
         key_figures=headline.key_figures(findings),
-        answers=answers,
+        answers=(*answers, *shared),
         other_metrics=other_metrics(study.results, study.metric, _most_columns(study)),
         data_and_method=(*table, *(row for row in data_and_method(study).rows(wording) if row.text)),
         limits=limiting,
         options=study.design.options,
-        sections=tuple(_section(findings, standing, writer) for standing in findings.standings),
+        sections=sections,
+        data_sets=data_sets,
         conclusions=conclusions,
-        next_steps=next_steps(study, conclusions, writer),
+        next_steps=_next_steps(parts or (findings,), writer),
         challenges=tuple(challenges(study, conclusions, excluded, runs, wording)),
         excluded=excluded,
         methods=tuple(methods(study, conclusions)) if study.results else (),
@@ -102,10 +112,57 @@ def _most_columns(study: Study) -> int:
     return max(2, MOST_OTHER_METRICS - max(0, len(study.design.options) - 2))
 
 
+def _findings(study: Study, writer: CommandWriter) -> Findings:
+    """Return what is concluded from a study by itself, with sentences and commands."""
+    wording = wording_of(study)
+    found = with_commands(study, conclude(study), writer)
+    return Findings(study, tuple(with_sentence(conclusion, wording) for conclusion in found), wording)
+
+
+def _data_set(findings: Findings, sections: Sequence[Section], remarks: Sequence[str]) -> DataSetSection:
+    """Return the findings on one of several data sets, with those of the report's sections that are on it."""
+    limiting = (*remarks, *limits(findings.study, findings.conclusions, findings.wording))
+    name = findings.study.data_set
+    return DataSetSection(
+        name,
+        headline.title(findings),
+        answer_all(findings, limiting),
+        tuple(section for section in sections if section.data_set == name),
+    )
+
+
+def _without_shared_limits(
+    data_sets: Sequence[DataSetSection],
+) -> tuple[tuple[Answer, ...], tuple[DataSetSection, ...]]:
+    """Return what the data cannot show on any of several data sets, and these without it."""
+    limits_of = [answer for data_set in data_sets for answer in data_set.answers if answer.id == "limits"]
+    if len(limits_of) < 2 or len(limits_of) < len(data_sets):
+        return (), tuple(data_sets)
+    shared, rest = shared_limits(limits_of)
+    left = [
+        replace(of_one, answers=tuple(own if answer.id == "limits" else answer for answer in of_one.answers))
+        for of_one, own in zip(data_sets, rest, strict=True)
+    ]
+    return (shared,) if shared else (), tuple(left)
+
+
+def _next_steps(findings: Sequence[Findings], writer: CommandWriter) -> tuple[NextStep, ...]:
+    """Return what to run next; of several data sets the first steps of each, in turn."""
+    of_each = [next_steps(found.study, found.conclusions, writer) for found in findings]
+    in_turn = (steps[place] for place in range(MOST_COMMANDS) for steps in of_each if place < len(steps))
+    return tuple(islice(in_turn, MOST_COMMANDS))
+
+
 def _section(findings: Findings, standing: Standing, writer: CommandWriter) -> Section:
-    runs = sorted(findings.study.index_of[run_id] for run_id in standing.runs)
-    entries = tuple(run_entry(findings.study, run, writer) for run in runs)
-    return Section(entries[0].title, entries, findings.short(standing), standing)
+    study = findings.study
+    runs = sorted(study.index_of[run_id] for run_id in standing.runs)
+    entries = tuple(run_entry(study, run, writer) for run in runs)
+    name = entries[0].title
+    if study.data is not None:
+        names = [data.name for data in study.data.sets]
+        place = names.index(entries[0].data_set)
+        name = f"{name}, {_plain(names[place]) or f'data set {place + 1}'}"
+    return Section(name, entries, findings.short(standing), standing)
 
 
 def report_study(
@@ -241,7 +298,8 @@ def run_entry(study: Study, run: int, writer: CommandWriter | None = None) -> Ru
     split = tuple((part, study.design.split_level(run, part)) for part in study.design.split_parts)
     seeds = seeds_of(study, [run])
     command = writer.train_again(study.results[run].run, {}, min(seeds)) if writer and seeds else None
-    return RunEntry(study.results[run], title(study.design, run), study.design.terms[run], levels, split, command)
+    terms, data_set = study.design.terms[run], study.data_set_of.get(run, "")
+    return RunEntry(study.results[run], title(study.design, run), terms, levels, split, command, data_set)
 
 
 _PLAIN = re.compile(r"(?!www)[^\W_]+(?:(?:__|[._+-])[^\W_]+)*", re.IGNORECASE)

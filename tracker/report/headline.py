@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.answers.best import difference_words, mean_words, repetitions_words, score_words, value_words
+from tracker.answers.data_sets import across
 from tracker.answers.limits import expected
+from tracker.conclusions.across_data_sets import mean_rank_text
 from tracker.conclusions.best_configuration import not_tested
 from tracker.conclusions.comparisons import cross_validation
 from tracker.conclusions.option_effect import OptionEffect
@@ -16,6 +18,7 @@ from tracker.report.ranking_metric import metric_fact
 from tracker.wording import (
     begun,
     capitalised,
+    change_cell,
     change_words,
     count_words,
     counted,
@@ -28,10 +31,12 @@ from tracker.wording import (
     percent,
     percent_interval,
     points,
+    points_cell,
+    some,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tracker.answers import Answer, Findings
     from tracker.conclusions.best_configuration import Standing
@@ -45,6 +50,8 @@ def title(findings: Findings) -> str:
     n = len(findings.study.results)
     if not n:
         return "No finished run to report on"
+    if findings.study.data is not None:
+        return _title_across(findings)
     if n == 1:
         return _single_title(findings)
     if len(findings.ranked) < 2:
@@ -53,6 +60,45 @@ def title(findings: Findings) -> str:
         first = findings.ranked[0]
         return f"{capitalised(findings.called(first))} is best: {score_words(findings, first)}"
     return _open_title(findings)
+
+
+def _title_across(findings: Findings) -> str:
+    """Return the title of an experiment on several data sets."""
+    found = across(findings)
+    if found is None:
+        return f"{capitalised(count_words(len(findings.study.results), 'run'))} on different data sets, not comparable"
+    conclusion, details = found
+    over = counted(len(details.data_sets), "data set")
+    first, *others = details.configurations
+    if conclusion.verdict == "supported":
+        return f"{capitalised(first.called)} is best over {over}"
+    if len(details.data_sets) < details.fewest:
+        return f"No winner yet: {over} are too few to compare configurations across them"
+    tied = sum(other.tied is not False for other in others) + 1
+    many = number_word(len(others) + 1)
+    if tied <= len(others):
+        return f"No single winner over {over}: {number_word(max(tied, 2))} of {many} configurations could be the best"
+    return f"No winner over {over}: the {many} configurations are not significantly different"
+
+
+def _lead_across(findings: Findings) -> str:
+    """Return on how many of several data sets the best configuration is ahead, and how sure its lead is."""
+    found = across(findings)
+    if found is None:
+        return f"No two configurations have a {metric_words(findings.study.metric)} on two data sets."
+    conclusion, details = found
+    first, second, *_ = details.configurations
+    metric = findings.study.metric
+    extreme = f"{'lowest' if metric.lower_is_better else 'highest'} {metric_words(metric)}"
+    who, next_one = capitalised(first.called), second.called
+    n, of_second = len(details.data_sets), second.times_first
+    over = f"all {n} data sets" if first.times_first == n else f"{first.times_first} of {n} data sets"
+    head = f"{who} has the {extreme} on {over}, {next_one} on {of_second or 'none'}"
+    sure = {True: "Its lead is more than chance explains.", False: "Its lead could be chance."}
+    certainty = sure[conclusion.verdict == "supported"]
+    if len(details.data_sets) < details.fewest:
+        certainty = f"A test takes at least {number_word(details.fewest)} data sets."
+    return f"{head}. {certainty}"
 
 
 def _open_title(findings: Findings) -> str:
@@ -127,6 +173,8 @@ def lead(findings: Findings, answers: Sequence[Answer]) -> str:
     study, ranked = findings.study, findings.ranked
     if not study.results:
         return ""
+    if study.data is not None:
+        return _lead_across(findings)
     if not ranked or (len(ranked) < 2 and len(findings.standings) > 1):
         return _unranked_lead(findings)
     first, *others = ranked
@@ -240,6 +288,7 @@ def facts(
     in_several = len({result.run.experiment for result in study.results}) > 1
     named = (
         (f"{what}s" if in_several else what, experiment),
+        ("Data sets", some([data.name for data in study.data.sets]) if study.data else ""),
         ("Runs", runs),
         ("Selection", selection),
         ("Clips", _clips_text(findings)),
@@ -271,12 +320,33 @@ def _span(numbers: Sequence[int]) -> str:
 
 
 def key_figures(findings: Findings) -> tuple[KeyFigure, ...]:
-    """Return the best score, what to expect on new clips, the lead over the next, and the smallest difference shown."""
+    """Return the best score, what to expect on new clips, the lead over the next, and the smallest difference shown.
+
+    Across data sets: the best mean rank, on how many data sets it is first, and its mean lead over the next.
+    """
+    if findings.study.data is not None:
+        return tuple(_key_figures_across(findings))
     return tuple(
         figure
         for figure in (_best(findings), _expected(findings), _lead(findings), _detectable(findings))
         if figure is not None
     )
+
+
+def _key_figures_across(findings: Findings) -> Iterator[KeyFigure]:
+    found = across(findings)
+    if found is None:
+        return
+    _, details = found
+    first, second, *_ = details.configurations
+    n, k = len(details.data_sets), len(details.configurations)
+    yield KeyFigure(mean_rank_text(first), f"best mean rank among {counted(k, 'configuration')}: {first.name}")
+    yield KeyFigure(f"{first.times_first} of {n}", "data sets on which it is first")
+    lead = sum(a - b for a, b in zip(first.scores, second.scores, strict=True)) / n
+    size = change_cell(lead)
+    if findings.study.metric.is_accuracy and findings.study.metric.is_fraction:
+        size = points_cell(lead)
+    yield KeyFigure(size, f"mean difference from the next, {second.name}")
 
 
 def _best(findings: Findings) -> KeyFigure | None:

@@ -10,15 +10,16 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from tracker.conclusions.across_data_sets import AcrossDataSets
 from tracker.study.other_metrics import NO_OTHERS, OtherMetrics
-from tracker.wording import counted
+from tracker.wording import begun, counted, metric_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tracker.answers import Answer
     from tracker.conclusions.best_configuration import Standing
-    from tracker.conclusions.conclusion import Conclusion
+    from tracker.conclusions.conclusion import Conclusion, Table
     from tracker.next_steps.steps import NextStep
     from tracker.report.data_and_method import FactRow
     from tracker.runs import Run
@@ -45,6 +46,7 @@ class RunEntry:
     levels: tuple[tuple[str, str], ...]  # each option that varies in the experiment, and this run's level of it
     split: tuple[tuple[str, str], ...] = ()  # each part of the split that varies, such as the fold, and this run's
     command: tuple[str, ...] | None = None  # that trains it again, by its arguments; None if there is none
+    data_set: str = ""  # the one that it is on, if configurations are compared across several
 
     @property
     def number(self) -> int:
@@ -70,6 +72,21 @@ class Section:
     entries: tuple[RunEntry, ...]
     words: str = ""
     standing: Standing | None = None
+
+    @property
+    def data_set(self) -> str:
+        """The data set that its runs are on, if configurations are compared across several."""
+        return self.entries[0].data_set
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DataSetSection:
+    """One of several data sets: its name, the finding on it in a line, answers, and its configurations."""
+
+    name: str
+    title: str
+    answers: tuple[Answer, ...]
+    sections: tuple[Section, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +182,7 @@ class Report:
     answers: tuple[Answer, ...] = ()  # at most seven, whatever the number of runs
     data_and_method: tuple[FactRow, ...] = ()  # what the runs were trained on and how
     other_metrics: OtherMetrics = NO_OTHERS  # than the primary one; values in the order of `entries`
+    data_sets: tuple[DataSetSection, ...] = ()  # if configurations are compared across several
     cover: Cover = Cover()
 
     def __repr__(self) -> str:
@@ -183,6 +201,22 @@ class Report:
             return math.inf if score is None else -score, math.inf if loss is None else loss, entry.run.run_id
 
         return sorted(entries, key=rank)
+
+    @property
+    def across_data_sets(self) -> AcrossDataSets | None:
+        """How configurations rank across several data sets; None if they aren't compared so."""
+        found = (conclusion.details for conclusion in self.conclusions)
+        return next((details for details in found if isinstance(details, AcrossDataSets)), None)
+
+    @property
+    def scores_by_data_set(self) -> Table | None:
+        """The scores of the configurations on each of several data sets; None if they aren't compared across them."""
+        across = self.across_data_sets
+        if across is None:
+            return None
+        what = metric_words(self.metric)
+        title = f"{begun(what)} on each data set, and mean rank"
+        return across.score_table(in_percent=self.metric.is_accuracy and self.metric.is_fraction, title=title)
 
     @property
     def entries(self) -> tuple[RunEntry, ...]:

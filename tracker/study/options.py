@@ -181,8 +181,8 @@ class Design:
 
     @cached_property
     def split_parts(self) -> tuple[str, ...]:
-        """The parts of the split that vary, such as the fold."""
-        others = {part for term in self.terms for part, _ in term.split} - {*_SPLIT}
+        """The parts of the split that vary, such as the fold, but for which data set it is."""
+        others = {part for term in self.terms for part, _ in term.split} - {*_SPLIT} - self.roles.of_data
         return tuple(
             part
             for part in (*_SPLIT, *sorted(others))

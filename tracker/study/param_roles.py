@@ -137,6 +137,7 @@ class ParamRoles:
 
     named: NamedParams = NamedParams()
     by_values: Mapping[str, Role] = field(default_factory=dict)  # of params whose names leave it open
+    of_data: frozenset[str] = frozenset()  # params that say which of several data sets it is, or go with it
 
     def of(self, param: str) -> Role:
         """Return what a param decides; one that was measured, names a place or was ignored decides nothing."""
@@ -145,6 +146,8 @@ class ParamRoles:
             return Role.SEED
         if param in named.ignore:
             return Role.COMMAND
+        if param in self.of_data:
+            return Role.SPLIT
         if param in named.option_params:
             return Role.CONFIGURATION
         return self.by_values.get(param) or role_by_name(param)

@@ -111,6 +111,7 @@ class RunResult:
     seconds: float | None  # spent in training epochs
     epoch_seconds: float | None  # the same for one epoch, on average
     contradictions: tuple[Contradiction, ...] = ()  # what contradicts its predictions, which are used
+    number_of_all: int | None = None  # its number in the report if its study has only some of the runs
 
     @property
     def run_id(self) -> str:
@@ -120,7 +121,7 @@ class RunResult:
     @property
     def number(self) -> int:
         """The run's number in the report, from 1."""
-        return self.index + 1
+        return self.number_of_all or self.index + 1
 
     @property
     def n(self) -> int | None:

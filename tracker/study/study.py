@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.study.clip_sets import DetectableDifference, detectable_difference_between
+from tracker.study.datasets import DataSets, data_sets
 from tracker.study.options import Design, design_of
-from tracker.study.param_roles import FOLD
+from tracker.study.param_roles import FOLD, param_roles
 from tracker.study.run_results import RunResult, run_results
 
 if TYPE_CHECKING:
@@ -156,6 +157,23 @@ class Study:
     margin: float  # differences of accuracy within ± this are too small to matter
     clip_sets: tuple[ClipSet, ...]
     design: Design
+    data: DataSets | None = None  # several data sets across which configurations are compared
+    data_set: str = ""  # the one that all runs are on, of an experiment with several
+
+    @cached_property
+    def parts(self) -> tuple[Study, ...]:
+        """The studies of each data set; of one alone the study itself.
+
+        Their tests share the level among them, so that an experiment on more data sets claims no more by chance.
+        """
+        if self.data is None:
+            return (self,)
+        return tuple(_part(self, data.name, data.runs) for data in self.data.sets)
+
+    @cached_property
+    def data_set_of(self) -> Mapping[int, str]:
+        """The name of the data set that each run is on, if there are several."""
+        return {run: data.name for data in (self.data.sets if self.data else ()) for run in data.runs}
 
     @cached_property
     def index_of(self) -> Mapping[str, int]:
@@ -198,10 +216,12 @@ class Study:
 
     @cached_property
     def rankable_groups(self) -> tuple[tuple[int, ...], ...]:
-        """Runs that can be ranked against each other: by clip set; those of unlogged clips together, last."""
+        """Runs that can be ranked against each other: by clip set; those of unlogged clips by data set, last."""
         known = [clips.members for clips in self.clip_sets if clips.known]
-        unknown = tuple(run for clips in self.clip_sets if not clips.known for run in clips.members)
-        return (*known, unknown) if unknown else tuple(known)
+        unknown: dict[str | None, list[int]] = defaultdict(list)
+        for run in (run for clips in self.clip_sets if not clips.known for run in clips.members):
+            unknown[self.data_set_of.get(run)].append(run)
+        return (*known, *map(tuple, unknown.values()))
 
     @cached_property
     def contrasts(self) -> Mapping[str, tuple[Contrast, ...]]:
@@ -268,5 +288,22 @@ def study_of(
     """
     results = run_results(runs, metric)
     clip_sets = tuple(dict.fromkeys(result.clip_set for result in results))
-    design = design_of([run.settings for run in runs], [result.clip_set for result in results], roles)
-    return Study(results, metric, alpha, margin, clip_sets, design)
+    params = [run.settings for run in runs]
+    roles = roles or param_roles(params)
+    found = data_sets(runs, clip_sets, roles)
+    if found is not None:
+        roles = replace(roles, of_data=found.params)
+    design = design_of(params, [result.clip_set for result in results], roles)
+    return Study(results, metric, alpha, margin, clip_sets, design, found)
+
+
+def _part(study: Study, name: str, runs: Sequence[int]) -> Study:
+    """Return the study of the runs on one of several data sets, under the numbers that they have in the whole."""
+    whole = [study.results[run] for run in runs]
+    found = run_results([result.run for result in whole], study.metric)
+    results = tuple(replace(own, number_of_all=of_all.number) for own, of_all in zip(found, whole, strict=True))
+    clip_sets = tuple(dict.fromkeys(result.clip_set for result in results))
+    blocks = [result.clip_set for result in results]
+    design = design_of([result.run.settings for result in results], blocks, study.design.roles)
+    alpha = study.alpha / len(study.data.sets) if study.data else study.alpha
+    return Study(results, study.metric, alpha, study.margin, clip_sets, design, data_set=name)
