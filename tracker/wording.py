@@ -79,6 +79,12 @@ class Wording:
         """Return whether these are all runs, and several."""
         return len(run_ids) == len(self.numbers) > 1
 
+    @property
+    def on_these(self) -> str:
+        """What is said behind an effect that holds for the data it was measured on: ``on this validation set``."""
+        part = {"validation": "validation set", "test": "test set", "training": "training set"}
+        return f"on this {part.get(self.metric.part or '', 'set of data')}"
+
     def p(self, p_value: float, sign: str = "=") -> str:
         """Return ``p = 0.070``; with ``≥`` rounded down and with ``≤`` up, so that it stays true."""
         return p_text(p_value, self.alpha, sign)

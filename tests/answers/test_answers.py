@@ -422,13 +422,11 @@ class TestOtherPrograms:
         ]
         assert [entry.title for entry in build_report("e", runs).entries] == ["lr__C=0.1", "lr__C=1"]
 
-    def test_options_whose_clips_were_not_logged_are_told_in_one_sentence(self) -> None:
+    def test_options_whose_clips_were_logged_of_some_runs_alone_are_told_in_one_sentence(self) -> None:
+        levels = [{"a": "0", "b": "0"}, {"a": "1", "b": "0"}, {"a": "0", "b": "1"}]
         runs = [
-            replace(
-                make_run(n, None, {"a": str(n // 2), "b": str(n % 2)}, seed=None, metrics={"val_accuracy": 0.5}),
-                tags={},
-            )
-            for n in range(4)
+            replace(make_run(n, "10" if n else None, params, metrics={"val_accuracy": 0.5}), tags={})
+            for n, params in enumerate(levels)
         ]
         found = answer(build_report("e", runs), "options")
         assert found.sentence == (

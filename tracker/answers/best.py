@@ -35,7 +35,7 @@ from tracker.wording import (
 if TYPE_CHECKING:
     from tracker.answers.answer import Findings
     from tracker.conclusions.best_configuration import Standing
-    from tracker.conclusions.conclusion import Conclusion
+    from tracker.conclusions.conclusion import Conclusion, Scope
 
 _MOST_ROWS = 12  # configurations that the table sets against the best
 _MOST_NAMED = 4  # configurations that the sentence names as not significantly worse
@@ -119,7 +119,7 @@ def _sentence(findings: Findings, found: Conclusion) -> str:
     if isinstance(found.details, BestRun) and found.details.why is not None and not findings.repeated:
         return found.sentence
     if over_folds or findings.repeated:
-        return _of_configurations(findings, supported=found.verdict == "supported")
+        return _of_configurations(findings, found.scope, supported=found.verdict == "supported")
     return _of_runs(findings, found)
 
 
@@ -168,13 +168,14 @@ def repetitions_words(findings: Findings, standing: Standing) -> str:
     return over if seeds == 1 else f"{over} and {counted(seeds, 'seed')}"
 
 
-def _of_configurations(findings: Findings, *, supported: bool) -> str:
+def _of_configurations(findings: Findings, scope: Scope, *, supported: bool) -> str:
     first, *others = findings.ranked
     lead = difference_words(findings, (first.mean or 0.0) - (others[0].mean or 0.0))
     who, score = capitalised(findings.called(first)), score_words(findings, first)
     if supported:
         each = "the other one" if len(others) == 1 else f"each of the other {number_word(len(others))}"
-        return f"{who} is best with {score}, {lead} ahead of the next. It is significantly better than {each}."
+        where = "" if scope == "population" else f" {findings.wording.on_these}"
+        return f"{who} is best{where} with {score}, {lead} ahead of the next. It is significantly better than {each}."
     tied = [standing for standing in others if standing.tied]
     extreme = "lowest" if findings.study.metric.lower_is_better else "highest"
     return f"{who} has the {extreme} mean, {score}, {lead} ahead of the next. {_not_worse(findings, tied, len(others))}"
@@ -237,6 +238,8 @@ def _untested_text(findings: Findings, tied: list[Standing], others: int) -> str
     what = "the other is" if others == 1 else "the others are" if len(untested) == others else "all others are"
     if any(not_tested(first, standing) == "too few seeds" for standing in untested):
         why = f"a test takes at least {number_word(FEWEST_PAIRS)} seeds of each configuration"
+    elif findings.repeated:
+        why = "these runs do not show how much of that could be chance"
     elif not (metric.is_accuracy or metric.is_loss):
         why = f"{metric.name} is not known clip by clip"
     else:

@@ -9,31 +9,36 @@ little of it. If every configuration was trained once, `best_run` has said it al
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.comparisons import cross_validation, family_of
-from tracker.conclusions.conclusion import Conclusion, Details, Kind, Verdict
+from tracker.conclusions.comparisons import FOLDS, SPLITS, cross_validation, family_of
+from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, Scope, Verdict
 from tracker.conclusions.contrasts import nested_effect, training_noise
+from tracker.conclusions.trainings import UNPAIRED, over_repetitions, over_shared_splits
 from tracker.statistics.error_rates import holm, is_best
 from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
+from tracker.statistics.trainings import counted_accuracy_interval, training_mean_interval
+from tracker.study.param_roles import FOLD
 from tracker.wording import capitalised, counted, metric_text, metric_words, percent, points
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tracker.conclusions.comparisons import Configuration
+    from tracker.conclusions.trainings import OverTrainings
     from tracker.statistics.proportions import Interval
     from tracker.study.study import Study
     from tracker.wording import Wording
 
-_SOURCE = (
+BY_CLIP = Method(
+    "nested analysis of configurations and clips",
     "Configurations are compared as nested in their level, with the variance of trainings pooled over all of them, and "
-    "corrected for every pair (Hillis 2007, doi:10.1002/sim.2532)."
+    "corrected for every pair (Hillis 2007, doi:10.1002/sim.2532).",
 )
 MOST_COMPARED = 60  # configurations up to which every pair is tested; above, only pairs with the best one
 
@@ -45,7 +50,8 @@ class Standing:
     runs: tuple[str, ...]  # ids of its runs, the best first
     mean: float | None  # of the primary metric over its runs; None if none of them has it
     deviation: float | None = None  # standard deviation from run to run; None for a single one
-    interval: Interval | None = None  # at 95 % confidence, of an accuracy alone
+    # at 95% confidence: of an accuracy on other clips too if it can be said, else of the mean over other trainings
+    interval: Interval | None = None
     correct: int | None = None  # clips classified correctly, all runs together
     n: int | None = None  # clips, all runs together
     # the best configuration against this one, raw and adjusted for all pairs; None if they cannot be tested
@@ -76,7 +82,8 @@ class BestConfiguration(Details):
         score = f"{value} on average over {counted(len(best.runs), 'run')}"
         lead = f"{points(difference) if by_clip else metric_text(abs(difference))} ahead of the next"
         if conclusion.verdict == "supported":
-            return f"{capitalised(who)} is best: {score}, {lead}, which is more than chance explains."
+            where = "" if conclusion.scope == "population" else f" {wording.on_these}"
+            return f"{capitalised(who)} is best{where}: {score}, {lead}, which is more than chance explains."
         tied = sum(other.tied is not False for other in others)
         which = "the next" if tied == 1 else f"{tied} others"
         extreme = "lowest" if wording.metric.lower_is_better else "highest"
@@ -88,8 +95,7 @@ def best_configuration(study: Study) -> tuple[Conclusion, ...]:
     table = standings(study)
     ranked = [standing for standing in table if standing.tied is not None]
     repeated = any(len(standing.runs) > 1 for standing in ranked)
-    tested = study.metric.is_accuracy or study.metric.is_loss
-    if len(ranked) < 2 or not repeated or not tested or cross_validation(study) is not None:
+    if len(ranked) < 2 or not repeated or cross_validation(study) is not None:
         return ()
     best, *others = ranked
     p_values = [standing.p_value for standing in others]
@@ -99,8 +105,11 @@ def best_configuration(study: Study) -> tuple[Conclusion, ...]:
     verdict: Verdict = "supported" if verified else "inconclusive"
     lead = None if best.mean is None or others[0].mean is None else best.mean - others[0].mean
     n = study.results[study.index_of[best.runs[0]]].n
+    method = _method(study, [tuple(study.index_of[run] for run in one.runs) for one in ranked])
     details, p_value = BestConfiguration(tuple(ranked)), max(known) if complete else None
-    return (Conclusion("best_configuration", verdict, best.runs, details, lead, p_value=p_value, n=n),)
+    scope: Scope = "these_clips" if method == UNPAIRED else "population"
+    found = Conclusion("best_configuration", verdict, best.runs, details, lead, p_value=p_value, n=n)
+    return (replace(found, method=method, scope=scope),)
 
 
 @lru_cache(maxsize=1)
@@ -173,7 +182,7 @@ def _standing(
         runs=study.ids(ranked),
         mean=_mean(study, runs),
         deviation=float(np.std(scores, ddof=1)) if len(scores) > 1 else None,
-        interval=_interval(study, runs) if counted_all else None,
+        interval=(_interval(study, runs) if counted_all else None) or _interval_over_trainings(study, runs),
         correct=sum(correct for correct, _ in counts) if counted_all else None,
         n=sum(n for _, n in counts) if counted_all else None,
         p_value=p_value,
@@ -201,9 +210,24 @@ def _interval(study: Study, runs: Configuration) -> Interval | None:
     return accuracy_over_seeds(correct, groups or None) if seeds != {1} else None
 
 
+def _interval_over_trainings(study: Study, runs: Configuration) -> Interval | None:
+    """Return the interval of a mean over other trainings on the same clips; None for too few trainings, or on several.
+
+    Of an accuracy on a known number of clips it is one on other clips too.
+    """
+    results = [study.results[run] for run in runs]
+    scores = np.array([result.score for result in results if result.score is not None])
+    if len({int(study.design.repeats[run]) for run in runs}) > 1 or len(scores) < FEWEST_PAIRS:
+        return None
+    clips = results[0].clip_set
+    if study.metric.is_accuracy and clips.known and clips.n and all(result.correct is not None for result in results):
+        return None if clips.groups else counted_accuracy_interval(scores, clips.n)
+    return training_mean_interval(scores)
+
+
 def _tests(study: Study, ranked: Sequence[Configuration]) -> dict[Configuration, tuple[float, float]]:
     """Return the p-values of the best configuration against each other one that it can be tested against."""
-    if len(ranked) < 2 or not (study.metric.is_accuracy or study.metric.is_loss):
+    if len(ranked) < 2:
         return {}
     best, *others = ranked
     tests: dict[Configuration, tuple[float, float]] = {}
@@ -215,10 +239,15 @@ def _tests(study: Study, ranked: Sequence[Configuration]) -> dict[Configuration,
                 tests[runs] = raw, adjusted
         return tests
     clips = study.results[best[0]].clip_set
+    by_clip = _is_known_by_clip(study, ranked)
     judged = {runs: [run for run in runs if run in clips.row_of] for runs in ranked}
     noise = training_noise(study, clips, judged.values())
     pairs = combinations(ranked, 2) if len(ranked) <= MOST_COMPARED else ((best, other) for other in others)
-    found = {(a, b): nested_effect(study, clips, judged[b], judged[a], noise) for a, b in pairs}
+    found = (
+        {(a, b): nested_effect(study, clips, judged[b], judged[a], noise) for a, b in pairs}
+        if by_clip
+        else {(a, b): over.effect for a, b in pairs if (over := _over_trainings(study, b, a)) is not None}
+    )
     effects = {pair: effect for pair, effect in found.items() if effect is not None}
     strict = np.array([effect.strict_p_value for effect in effects.values()])
     for (first, runs), adjusted in zip(effects, holm(strict, len(ranked) * (len(ranked) - 1) // 2), strict=True):
@@ -227,11 +256,33 @@ def _tests(study: Study, ranked: Sequence[Configuration]) -> dict[Configuration,
     return tests
 
 
+def _method(study: Study, configurations: Sequence[Configuration]) -> Method:
+    """Return how configurations that were trained several times are compared."""
+    if _is_known_by_clip(study, configurations):
+        return BY_CLIP
+    runs = [run for of_one in configurations for run in of_one]
+    if len({int(study.design.repeats[run]) for run in runs}) == 1:
+        return UNPAIRED
+    return FOLDS if all(FOLD in dict(study.design.terms[run].split) for run in runs) else SPLITS
+
+
+def _is_known_by_clip(study: Study, configurations: Iterable[Configuration]) -> bool:
+    """Return whether what each clip adds to the metric is known of three runs of a configuration, or more."""
+    known = (sum(study.by_clip(run) is not None for run in runs) for runs in configurations)
+    return any(number >= FEWEST_PAIRS for number in known)
+
+
+def _over_trainings(study: Study, start: Configuration, end: Configuration) -> OverTrainings | None:
+    """Return the effect of training as one configuration rather than another, of which no clip is known."""
+    blocks = {int(study.design.repeats[run]) for run in (*start, *end)}
+    return (over_repetitions if len(blocks) == 1 else over_shared_splits)(study, start, end)
+
+
 KIND = Kind(
     name="best_configuration",
     title="Configurations",
     conclude=best_configuration,
     estimates="difference",
     in_metric_unit=True,
-    methods=lambda _, found: {_SOURCE for conclusion in found if conclusion.p_value is not None},
+    methods=lambda _, found: {c.method.source for c in found if c.method and c.p_value is not None},
 )

@@ -34,6 +34,9 @@ KindName = Literal["best_run", "best_configuration", "run_difference", "option_e
 Verdict = Literal["supported", "equivalent", "inconclusive", "confounded", "not_comparable", "exact", "estimate",
                   "unknown"]  # fmt: skip
 
+# What an inference is about: other clips like these and other trainings, or other trainings evaluated on these clips.
+Scope = Literal["population", "these_clips"]
+
 # verdicts that leave something open
 OPEN: tuple[Verdict, ...] = ("inconclusive", "confounded", "not_comparable", "unknown")
 
@@ -119,6 +122,7 @@ class Conclusion:
     method: Method | None = None
     option: str | None = None  # the option that it is about, for an `option_effect`
     data_set: str | None = None  # the one that its runs are on, if configurations are compared across several
+    scope: Scope = "population"  # of what is inferred, if anything is
     sentence: str = ""  # what a person reads; plain text
     # the commands of the runs that bear on it, each by its arguments; none if nothing is open
     commands: tuple[tuple[str, ...], ...] = ()

@@ -15,6 +15,7 @@ import numpy as np
 
 from tracker.conclusions.comparisons import FOLDS, SPLITS, fold_effect
 from tracker.conclusions.conclusion import Chance, Method
+from tracker.conclusions.trainings import over_trainings
 from tracker.runs import OFF
 from tracker.statistics.error_rates import holm
 from tracker.statistics.matched_pairs import Effect, by_group, crossed, nested, pooled_noise
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tracker.conclusions.conclusion import Verdict
+    from tracker.conclusions.conclusion import Scope, Verdict
     from tracker.statistics.matched_pairs import TrainingNoise
     from tracker.statistics.proportions import Interval
     from tracker.study.clip_sets import ClipSet
@@ -70,7 +71,8 @@ class Analysis:
 
     effect: Effect  # from the first level to the second
     method: Method
-    n: int
+    n: int | None
+    population: Effect | None  # the effect if it is one on other clips too: it may then be less sure
     folds: int = 0  # folds or splits, if it was estimated over them
     inner: InnerEffect | None = None
 
@@ -108,10 +110,20 @@ class ContrastEffect:
     # estimated probability that *to* beats *from* on other clips and seeds, for the clearest contrasts
     probability: float | None = None
     need: Need | None = None  # what it takes to decide it, if matched pairs leave it open
+    scope: Scope = "population"  # of what is inferred, if it was tested
 
 
 def analyse_contrast(study: Study, contrast: Contrast) -> Analysis | None:
-    """Estimate an effect over folds or splits if possible, else over matched pairs, else over three repetitions."""
+    """Estimate an effect over folds or splits if possible, else over matched pairs, else over three repetitions.
+
+    From what each clip adds to the metric if that is known, else from the metric of each training.
+    """
+    found = _analyse_by_clip(study, contrast) if study.metric.is_known_by_clip else None
+    over = over_trainings(study, contrast) if found is None else None
+    return found if over is None else Analysis(over.effect, over.method, over.n, over.population, over.folds)
+
+
+def _analyse_by_clip(study: Study, contrast: Contrast) -> Analysis | None:
     by_set = _pairs_by_set(study, contrast)
     clips, pairs = largest_set(study, contrast)
     inner = crossed_effect(study, clips, pairs)
@@ -123,9 +135,9 @@ def analyse_contrast(study: Study, contrast: Contrast) -> Analysis | None:
         folds = [dict(study.design.terms[of_set.members[0]].split).get("fold", OFF) for of_set in sets]
         on_largest = InnerEffect(inner.estimate, inner.interval, inner.p_value) if inner else None
         n = sum(len(of_set.clips) for of_set in sets)
-        return Analysis(over_folds, SPLITS if OFF in folds else FOLDS, n, len(sets), on_largest)
+        return Analysis(over_folds, SPLITS if OFF in folds else FOLDS, n, over_folds, len(sets), on_largest)
     if inner is not None:
-        return Analysis(inner, CROSSED, len(clips.clips))
+        return Analysis(inner, CROSSED, len(clips.clips), inner)
     # repetitions that share too few seeds, in the setting with most of them
     settings = [
         [[run for run in runs if study.by_clip(run) is not None] for runs in setting]
@@ -134,7 +146,7 @@ def analyse_contrast(study: Study, contrast: Contrast) -> Analysis | None:
     start, end = max(settings, key=lambda setting: min(map(len, setting)))
     clips = study.results[(start or contrast.repetitions[0][0])[0]].clip_set
     effect = nested_effect(study, clips, start, end)
-    return Analysis(effect, NESTED, len(clips.clips)) if effect else None
+    return Analysis(effect, NESTED, len(clips.clips), effect) if effect else None
 
 
 def crossed_effect(study: Study, clips: ClipSet, pairs: Sequence[Pair]) -> Effect | None:
@@ -167,10 +179,44 @@ def _varied(study: Study, effect: Effect) -> Effect | None:
     return effect if effect.standard_error or study.metric.is_accuracy else None
 
 
-def adjusted_p_values(family: Sequence[Effect]) -> list[float]:
-    """Correct the p-values of all contrasts by Holm's method; of several the strict ones, which hold at every level."""
-    p_values = [effect.p_value if len(family) == 1 else effect.strict_p_value for effect in family]
+def adjusted_p_values(family: Sequence[Effect | None]) -> list[float]:
+    """Correct the p-values of all contrasts by Holm's method; of several the strict ones, which hold at every level.
+
+    One that has no effect counts as having a p-value of 1.
+    """
+    of_one = [(effect.p_value, effect.strict_p_value) if effect else (1.0, 1.0) for effect in family]
+    p_values = [strict if len(family) > 1 else p_value for p_value, strict in of_one]
     return [float(p) for p in holm(np.array(p_values))]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the tests of a contrast come to."""
+
+    effect: Effect  # of that scope
+    verdict: Verdict
+    scope: Scope
+    p_adjusted: float
+    within_margin: bool | None  # None if the metric isn't an accuracy
+
+
+def decide(study: Study, family: Sequence[Analysis]) -> list[Decision]:
+    """Return what is claimed of each contrast, and of what: of other clips if the effect stands for those too."""
+    of_these = adjusted_p_values([analysis.effect for analysis in family])
+    of_others = adjusted_p_values([analysis.population for analysis in family])
+    return [_decision(study, *of_one) for of_one in zip(family, of_these, of_others, strict=True)]
+
+
+def _decision(study: Study, analysis: Analysis, p_these: float, p_others: float) -> Decision:
+    whole = analysis.population
+    if whole is not None:
+        within = study.within_margin(whole.interval_90) if study.metric.is_accuracy else None
+        if p_others <= study.alpha or (within and p_these > study.alpha) or whole is analysis.effect:
+            verdict: Verdict = "supported" if p_others <= study.alpha else "equivalent" if within else "inconclusive"
+            return Decision(whole, verdict, "population", p_others, within)
+    within = study.within_margin(analysis.effect.interval_90) if study.metric.is_accuracy else None
+    verdict = "supported" if p_these <= study.alpha else "equivalent" if within else "inconclusive"
+    return Decision(analysis.effect, verdict, "these_clips", p_these, within)
 
 
 def chance_of_better(study: Study, contrast: Contrast) -> float | None:

@@ -34,14 +34,16 @@ from tracker.conclusions.contrasts import (
     NESTED,
     Analysis,
     ContrastEffect,
-    adjusted_p_values,
+    Decision,
     analyse_contrast,
     chance_of_better,
     chance_with,
+    decide,
     detectable_on,
     largest_set,
     sample_size_for,
 )
+from tracker.conclusions.trainings import PAIRED, UNPAIRED
 from tracker.replay import can_act
 from tracker.runs import LOGGED_OPTIONS, OFF
 from tracker.statistics.repetitions import FEWEST_PAIRS
@@ -58,6 +60,7 @@ from tracker.wording import (
     level_words,
     listing,
     losses,
+    metric_words,
     number_word,
     option_words,
     percent,
@@ -162,13 +165,11 @@ def option_effects(study: Study) -> tuple[Conclusion, ...]:
     """Conclude on each option that varied, in the design's order."""
     contrasts = [contrast for of_option in study.contrasts.values() for contrast in of_option]
     exact = {c for c in contrasts if c.pairs and all(_changed_nothing(study, pair) for pair in c.pairs)}
-    tested = set(contrasts) - exact if study.metric.is_known_by_clip else set()
-    analyses = {c: analyse_contrast(study, c) if c in tested else None for c in contrasts}
-    family = [analysis.effect for analysis in analyses.values() if analysis]
-    adjusted, tests = iter(adjusted_p_values(family)), len(family)
-    effects = {
-        c: _effect(study, c, a, next(adjusted) if a else None, tests, exact=c in exact) for c, a in analyses.items()
-    }
+    analyses = {c: None if c in exact else analyse_contrast(study, c) for c in contrasts}
+    found = [(contrast, analysis) for contrast, analysis in analyses.items() if analysis]
+    tests, decided = len(found), decide(study, [analysis for _, analysis in found])
+    tested = {contrast: one for (contrast, _), one in zip(found, decided, strict=True)}
+    effects = {c: _effect(study, c, a, tested.get(c), tests, exact=c in exact) for c, a in analyses.items()}
     by_option = ((option, [effects[c] for c in of_option]) for option, of_option in study.contrasts.items())
     return tuple(_conclude_on_option(study, option, found, tests) for option, found in by_option)
 
@@ -218,7 +219,7 @@ def _conclude_on_option(study: Study, option: str, effects: Sequence[ContrastEff
     runs = {run for c in study.contrasts[option] for setting in c.repetitions for level in setting for run in level}
     details = OptionEffect(tuple(listed.values()), (), levels, len(effects), tests)
     clearest = (first.estimate, first.interval, first.p_value, first.p_adjusted, first.n, first.method)
-    return Conclusion("option_effect", verdict, study.ids(sorted(runs)), details, *clearest, option)
+    return Conclusion("option_effect", verdict, study.ids(sorted(runs)), details, *clearest, option, scope=first.scope)
 
 
 def _by_p(effect: ContrastEffect) -> float:
@@ -226,15 +227,12 @@ def _by_p(effect: ContrastEffect) -> float:
 
 
 def _effect(
-    study: Study, contrast: Contrast, analysis: Analysis | None, p_adjusted: float | None, tests: int, *, exact: bool
+    study: Study, contrast: Contrast, analysis: Analysis | None, decision: Decision | None, tests: int, *, exact: bool
 ) -> ContrastEffect:
-    effect = analysis.effect if analysis else None
+    effect = decision.effect if decision else None
     start, end = max(contrast.repetitions, key=lambda runs: min(len(runs[0]), len(runs[1])))
-    within = None if effect is None or not study.metric.is_accuracy else study.within_margin(effect.interval_90)
     estimate = 0.0 if exact else effect.estimate if effect else _plain_estimate(study, contrast)
-    verdict: Verdict = "exact" if exact else "equivalent" if within else "inconclusive"
-    if p_adjusted is not None and p_adjusted <= study.alpha:
-        verdict = "supported"
+    verdict: Verdict = "exact" if exact else decision.verdict if decision else "inconclusive"
     return ContrastEffect(
         from_=contrast.start,
         to=contrast.end,
@@ -243,16 +241,17 @@ def _effect(
         interval=effect.interval if effect else None,
         interval_90=effect.interval_90 if effect else None,
         p_value=effect.p_value if effect else None,
-        p_adjusted=p_adjusted,
+        p_adjusted=decision.p_adjusted if decision else None,
         verdict=verdict,
         repetitions=(len(start), len(end)),
         method=analysis.method if analysis else None,
         n=analysis.n if analysis else study.results[start[0]].clip_set.n,
         folds=analysis.folds if analysis else 0,
-        within_margin=within,
+        within_margin=decision.within_margin if decision else None,
         detectable=detectable_on(study, contrast, analysis, tests) if analysis else None,
         crossed=analysis.inner if analysis else None,
         need=sample_size_for(study, contrast, analysis, tests) if analysis and verdict == "inconclusive" else None,
+        scope=decision.scope if decision else "population",
     )
 
 
@@ -282,11 +281,13 @@ def _contrast_text(option: str, effect: ContrastEffect, wording: Wording) -> str
     if effect.p_value is None or effect.interval is None:
         return _untested_text(option, effect, wording)
     over = f" over {counted(effect.folds, 'split' if effect.method == SPLITS else 'fold')}" if effect.folds else ""
+    if effect.scope == "these_clips":
+        over = f" {wording.on_these}"
     if effect.verdict == "supported":
         does = "raises" if (effect.estimate or 0.0) > 0 else "lowers"
         by = _size(effect.estimate or 0.0, wording)
         interval = f"95% interval {_interval_text(effect.interval, wording)}"
-        return f"{begun(change)} {does} {_quantity(wording)} by {by}{over} ({interval})."
+        return f"{begun(change)} {does} {_quantity(effect, wording)} by {by}{over} ({interval})."
     if effect.verdict == "equivalent" and effect.interval_90:
         inside = f"90% interval {_interval_text(effect.interval_90, wording)}"
         return f"{begun(change)} makes no difference of {points(wording.margin)} or more{over} ({inside})."
@@ -323,6 +324,9 @@ def _need_text(effect: ContrastEffect, wording: Wording) -> str:
     return f" More seeds alone won't reveal an effect of {size} on these clips; that takes at least {clips} clips."
 
 
+_UNTESTABLE = "these runs do not show how much of that could be chance"
+
+
 def _untested_text(option: str, effect: ContrastEffect, wording: Wording) -> str:
     """Return what was observed of a contrast that is not tested, and why it isn't."""
     if effect.estimate is None:
@@ -334,9 +338,7 @@ def _untested_text(option: str, effect: ContrastEffect, wording: Wording) -> str
     among = "the one matched pair" if effect.pairs == 1 else f"{effect.pairs} matched pairs"
     among = among if effect.pairs else f"{runs} of each under different seeds"
     if effect.pairs >= FEWEST_PAIRS or min(effect.repetitions) >= FEWEST_PAIRS:
-        unlogged = "the predictions for each clip were not logged"
-        why = unlogged if wording.metric.is_known_by_clip else f"{wording.metric.name} is not known clip by clip"
-        return f"The effect of {option_words(option)} is not tested: {observed} in {among}, but {why}."
+        return f"The effect of {option_words(option)} is not tested: {observed} in {among}, but {_UNTESTABLE}."
     least = f"a test takes at least {number_word(FEWEST_PAIRS)} pairs"
     return f"Too few runs to judge {option_words(option)}: {observed} in {among}; {least}."
 
@@ -350,18 +352,20 @@ def _observed_text(option: str, effect: ContrastEffect, wording: Wording) -> str
     if wording.metric.measures_accuracy:
         return f"{change} gave {points(estimate)} {'more' if estimate > 0 else 'less'}"
     moved = "raised" if estimate > 0 else "lowered"
-    return f"{change} {moved} {_quantity(wording)} by {_size(estimate, wording)}"
+    return f"{change} {moved} {_quantity(effect, wording)} by {_size(estimate, wording)}"
 
 
 def _from_words(option: str, effect: ContrastEffect) -> str:
     return "none" if effect.from_ == OFF else level_words(option, effect.from_)
 
 
-def _quantity(wording: Wording) -> str:
-    """Return what the runs are compared by, in words; a loss is that of the clips, not of segments."""
+def _quantity(effect: ContrastEffect, wording: Wording) -> str:
+    """Return what the runs are compared by, in words; a loss that is known by clip is that of clips, not segments."""
     if wording.metric.measures_accuracy:
         return "validation accuracy"
-    return "the log-loss of validation clips" if wording.metric.is_loss else wording.metric.name
+    if wording.metric.is_loss and effect.p_value is not None and effect.method not in (PAIRED, UNPAIRED):
+        return "the log-loss of validation clips"
+    return metric_words(wording.metric)
 
 
 def _size(difference: float, wording: Wording) -> str:
@@ -495,7 +499,7 @@ KIND = Kind(
     conclude=option_effects,
     estimates="difference",
     in_metric_unit=True,
-    tests=(CROSSED, NESTED, FOLDS, SPLITS),
+    tests=(CROSSED, NESTED, FOLDS, SPLITS, PAIRED, UNPAIRED),
     methods=_methods,
     planned_runs=_planned_runs,
     why_no_run=_why_no_run,

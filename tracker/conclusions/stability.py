@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,11 +11,15 @@ import numpy as np
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, best_having, challenges_of, further_seeds
 from tracker.conclusions.contrasts import crossed_effect, largest_set
 from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
+from tracker.statistics.trainings import counted_accuracy_interval, training_mean_interval
 from tracker.wording import (
     capitalised,
     change_words,
     counted,
     is_informative,
+    losses,
+    metric_text,
+    metric_words,
     number_word,
     percent,
     percent_interval,
@@ -31,28 +35,30 @@ if TYPE_CHECKING:
 
 _MANY = "diverged: their losses stopped being finite numbers."
 METHOD = Method("Wilson interval over seeds and clips")
+OVER_SEEDS = Method("Student's interval over seeds")
 _MOST_PAIRS = 20  # matched pairs above which no single one carries an effect; trying each would take long
 
 
 @dataclass(frozen=True, slots=True)
 class Spread(Details):
-    """How one configuration's accuracy varies from seed to seed."""
+    """How one configuration's accuracy, or the primary metric if no clips are counted, varies from seed to seed."""
 
-    mean: float = 0.0  # accuracies, as fractions
+    mean: float = 0.0  # accuracies, as fractions, or the metric
     lowest: float = 0.0
     highest: float = 0.0
     deviation: float = 0.0  # standard deviation from run to run
-    interval: Interval | None = None  # of the mean, for other seeds and other clips; None if a run has no predictions
-    # whether repetitions of a configuration did not log their validation clips, or how many of them are correct
-    unlogged: bool = False
+    # of the mean: for other seeds and other clips, or for other seeds alone if the metric is not known by clip. None if
+    # only how many clips are correct is known, or for too few runs
+    interval: Interval | None = None
+    of_metric: bool = False  # whether it is of the primary metric as it was logged, of which no clip is known
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return how the accuracy of one configuration varies over seeds."""
         if conclusion.verdict == "unknown":
             why = "no configuration was trained twice on the same clips"
-            if self.unlogged:
-                why = "runs of one configuration did not log their validation clips, or how many are correct"
             return f"How much results vary from seed to seed is unknown: {why}."
+        if self.of_metric:
+            return self._metric_text(conclusion, wording)
         interval = ""
         if self.interval is not None and is_informative(self.interval):
             interval = f" (95% interval {percent_interval(self.interval)})"
@@ -64,6 +70,23 @@ class Spread(Details):
         )
         average = f"{percent(self.mean)} of the clips correctly on average{interval}"
         return f"{runs} classify {average}. Single runs get {spread}."
+
+    def _metric_text(self, conclusion: Conclusion, wording: Wording) -> str:
+        """Return how the primary metric varies if no clip of it is known."""
+        runs = f"{capitalised(wording.runs(conclusion.runs))} (one configuration)"
+        ends = (self.lowest, self.highest)
+        if wording.metric.is_accuracy:
+            mean, span, deviation = percent(self.mean), percent_interval(ends), points(self.deviation)
+            interval = percent_interval(self.interval) if self.interval else ""
+        else:
+            mean, deviation, span = metric_text(self.mean), metric_text(self.deviation), " to ".join(losses(*ends))
+            interval = " to ".join(losses(*self.interval)) if self.interval else ""
+        what = metric_words(wording.metric)
+        if not self.deviation:
+            return f"{runs} each have the same {what}, {mean}."
+        sure = f" (95% interval {interval} {wording.on_these})" if interval else ""
+        spread = f"Single runs get {span}, with a standard deviation of {deviation}."
+        return f"{runs} have a mean {what} of {mean}{sure}. {spread}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +129,21 @@ def stability(study: Study) -> tuple[Conclusion, ...]:
     known = (*_spreads(study), *_one_seed_effects(study), *diverged)
     if known or not study.results:
         return known
-    repeated = (study.results[run] for runs in study.design.configurations if len(runs) > 1 for run in runs)
-    unlogged = any(not result.clip_set.known or result.correct is None for result in repeated)
-    return (Conclusion("stability", "unknown", study.run_ids, Spread(unlogged=unlogged)),)
+    return (Conclusion("stability", "unknown", study.run_ids, Spread()),)
 
 
 def _spreads(study: Study) -> Iterator[Conclusion]:
-    """Yield how each configuration scatters on each set of clips, if several of its runs have a count."""
+    """Yield how each configuration scatters on each set of clips, if several of its runs have a count or a score."""
     by_set: dict[tuple[int, int], list[int]] = defaultdict(list)
+    scored: dict[tuple[int, int], list[int]] = defaultdict(list)
     for configuration, runs in enumerate(study.design.configurations):
         for run in runs:
             if study.results[run].clip_set.known and study.results[run].correct is not None:
                 by_set[configuration, study.clip_set_index[run]].append(run)
+            elif study.results[run].score is not None:
+                scored[configuration, int(study.design.repeats[run])].append(run)
+    for members in (members for _, members in sorted(scored.items()) if len(members) > 1):
+        yield _spread_of_metric(study, members)
     for members in (members for _, members in sorted(by_set.items()) if len(members) > 1):
         results, clips = [study.results[run] for run in members], study.results[members[0]].clip_set
         accuracies = np.array([run.correct / run.n for run in results if run.correct is not None and run.n])
@@ -125,10 +151,25 @@ def _spreads(study: Study) -> Iterator[Conclusion]:
         if all(run in clips.row_of for run in members):
             correct = clips.correct[[clips.row_of[run] for run in members]]
             interval = accuracy_over_seeds(correct, clips.groups or None)
+        elif len(members) >= FEWEST_PAIRS and not clips.groups and clips.n:
+            interval = counted_accuracy_interval(accuracies, clips.n)
         mean, deviation = float(accuracies.mean()), float(accuracies.std(ddof=1))
         details = Spread(mean, float(accuracies.min()), float(accuracies.max()), deviation, interval)
         method = METHOD if interval else None
         yield Conclusion("stability", "estimate", study.ids(members), details, n=results[0].n, method=method)
+
+
+def _spread_of_metric(study: Study, members: Sequence[int]) -> Conclusion:
+    """Return how the primary metric of runs of one configuration varies."""
+    results = [study.results[run] for run in members]
+    scores = np.array([result.score for result in results], dtype=np.float64)
+    deviation = float(scores.std(ddof=1)) if len(set(scores.tolist())) > 1 else 0.0
+    interval = training_mean_interval(scores) if deviation and len(scores) >= FEWEST_PAIRS else None
+    details = Spread(
+        float(scores.mean()), float(scores.min()), float(scores.max()), deviation, interval, of_metric=True
+    )
+    found = Conclusion("stability", "estimate", study.ids(members), details, n=results[0].n)
+    return replace(found, method=OVER_SEEDS if interval else None, scope="these_clips")
 
 
 def _one_seed_effects(study: Study) -> Iterator[Conclusion]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tracker.answers import Answer, AnswerId
-    from tracker.conclusions.conclusion import Conclusion, Details, KindName, Verdict
+    from tracker.conclusions.conclusion import Conclusion, Details, KindName, Scope, Verdict
     from tracker.report import Comparison, DataSetSection, NextStep, Report, RunEntry, Section
     from tracker.runs import RunStatus
     from tracker.statistics.proportions import Interval
@@ -101,8 +101,8 @@ class ConclusionDocument:
     kind: KindName
     verdict: Verdict
     scope: Annotated[
-        Literal["population", "these_clips"] | None,
-        "what an inference is about: other clips like these, or these alone; null if nothing is inferred",
+        Scope | None,
+        "what an inference is about: other clips like these, or other trainings on these; null if nothing is inferred",
     ]
     option: Annotated[str | None, "the param's name"]
     data_set: Annotated[str | None, "the one that its runs are on, if configurations are compared across several"]
@@ -274,7 +274,7 @@ _AS_CONCLUDED = frozenset(field.name for field in fields(ConclusionDocument)) - 
 def _conclusion(conclusion: Conclusion) -> ConclusionDocument:
     inferred = conclusion.p_value is not None or conclusion.interval is not None
     return ConclusionDocument(
-        scope="population" if inferred else None,  # every test takes the clips as a sample
+        scope=conclusion.scope if inferred else None,
         command=shell_line(conclusion.commands) or None,
         **{name: getattr(conclusion, name) for name in _AS_CONCLUDED},
     )

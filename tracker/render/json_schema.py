@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 from tracker.answers import AnswerId
 from tracker.conclusions import kinds
-from tracker.conclusions.conclusion import Details, Kind, KindName, Verdict
+from tracker.conclusions.conclusion import Details, Kind, KindName, Scope, Verdict
 from tracker.render.json_document import ConclusionDocument, ReportDocument
 from tracker.runs import RunStatus
 from tracker.statistics import paired
@@ -52,6 +52,7 @@ _IMPORTED: dict[str, object] = {
     "Mapping": Mapping,
     "Obstacle": Obstacle,
     "RunStatus": RunStatus,
+    "Scope": Scope,
     "Verdict": Verdict,
     "paired": paired,
 }

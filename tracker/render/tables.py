@@ -352,6 +352,8 @@ def configuration_rows(report: Report, sections: Sequence[Section]) -> list[tupl
         if standing.tied and standing is not standings[0][1] and standing.p_value is None:
             tied = not_tested(standings[0][1], standing)
         interval = wording.percent_bounds_cell(standing.interval)
+        if standing.interval is not None and not in_percent:
+            interval = " to ".join(wording.losses(*standing.interval))
         of_test = (_mean_cell(report, other, standing) for other in _on_test(report))
         rows.append((words, str(len(standing.runs)), mean, spread.removeprefix("+"), interval, tied, *of_test))
     return rows

@@ -193,7 +193,9 @@ def _numbers(section: Section, *, in_percent: bool, digits: int) -> tuple[str, s
         mean = rf"\textbf{{{mean}}}"
     if standing.deviation is not None:
         mean = rf"{mean} $\pm$ {_latex(cell(standing.deviation))}"
-    return mean, _latex(percent_bounds_cell(standing.interval))
+    if in_percent or standing.interval is None:
+        return mean, _latex(percent_bounds_cell(standing.interval))
+    return mean, _latex(" to ".join(map(cell, standing.interval)))
 
 
 _COMMANDS: Mapping[str, str] = {

@@ -58,7 +58,9 @@ def title(findings: Findings) -> str:
         return _unranked_title(findings)
     if _is_supported(findings):
         first = findings.ranked[0]
-        return f"{capitalised(findings.called(first))} is best: {score_words(findings, first)}"
+        found = findings.of_kind("best_configuration")
+        where = f" {findings.wording.on_these}" if found and found[0].scope == "these_clips" else ""
+        return f"{capitalised(findings.called(first))} is best{where}: {score_words(findings, first)}"
     return _open_title(findings)
 
 

@@ -66,12 +66,12 @@ def _limits_of_metric(study: Study, wording: Wording) -> Iterator[str]:
     yield from _without_rank(study, wording)
     if not metric.is_fraction:
         perhaps = " (a percentage, perhaps)" if all((result.score or 0.0) <= 100 for result in study.results) else ""
-        exceeds = f"{metric.name} exceeds 1, so it isn't a fraction of clips{perhaps}."
-        yield f"{exceeds} It is shown as logged, and its differences are not tested."
-    elif not metric.is_known_by_clip:
-        yield f"Differences of {metric.name} are not tested: only validation accuracy and loss are known clip by clip."
-    elif metric.is_loss and all(study.by_clip(run) is None for run in range(len(study.results))):
-        yield f"Differences of {metric.name} are not tested: the predictions for each clip were not logged."
+        yield f"{metric.name} exceeds 1, so it isn't a fraction of clips{perhaps}. It is shown as logged."
+    if metric.is_accuracy or any(study.by_clip(run) is not None for run in range(len(study.results))):
+        return
+    unknown = f"{metric_words(metric)} is known for each training alone"
+    unknown += ", as predictions were not logged" if metric.is_loss else ", not clip by clip"
+    yield f"Single runs are not tested against each other: {unknown}. From three trainings of each on, settings are."
 
 
 def _without_rank(study: Study, wording: Wording) -> Iterator[str]:
@@ -121,12 +121,18 @@ def _limits_of_clips(study: Study, wording: Wording) -> Iterator[str]:
     counted = [run for run in judged if study.results[run].correct is not None]
     countless = [run for run in judged if study.results[run].correct is None]
     for runs, what in (
-        (nowhere, "did not log the validation clips, so nothing is compared clip by clip"),
+        (nowhere, _NOWHERE),
         (counted, "logged no predictions: how many clips are correct is known, but not which"),
         (countless, "logged neither predictions nor an accuracy that gives a count of clips"),
     ):
         if runs:
             yield f"{_who(study, runs, wording)} {what}."
+
+
+_NOWHERE = (
+    "logged no predictions, and no dataset to say which clips they were evaluated on: comparisons assume the same ones "
+    'for all runs. MLflow logs them by log_input(dataset, context="validation")'
+)
 
 
 def _who(study: Study, runs: Sequence[int], wording: Wording) -> str:

@@ -85,9 +85,17 @@ if TYPE_CHECKING:
         probability_better,
         sign_flip_p,
     )  # fmt: skip
+    from tracker.statistics.trainings import (
+        counted_accuracy_interval,
+        largest_clip_variance,
+        on_other_clips,
+        paired_effect,
+        training_mean_interval,
+        unpaired_effect,
+    )  # fmt: skip
 
 _MODULES = ("proportions", "error_rates", "grouped", "matched_pairs", "paired", "repetitions", "resampling",
-            "calibration", "classification")  # fmt: skip
+            "trainings", "calibration", "classification")  # fmt: skip
 
 __all__ = [
     "Aggregates",
@@ -112,6 +120,7 @@ __all__ = [
     "clips_needed",
     "columns_needed",
     "confidence_bins",
+    "counted_accuracy_interval",
     "critical_score",
     "crossed",
     "crossed_power",
@@ -134,6 +143,7 @@ __all__ = [
     "informative_groups",
     "intraclass_correlation",
     "is_best",
+    "largest_clip_variance",
     "log_loss_difference",
     "log_losses",
     "macro_f1",
@@ -143,8 +153,10 @@ __all__ = [
     "nadeau_bengio",
     "nested",
     "newcombe",
+    "on_other_clips",
     "optimism_of_best",
     "optimism_of_best_epoch",
+    "paired_effect",
     "paired_interval",
     "pairs_needed",
     "probability_best",
@@ -157,9 +169,11 @@ __all__ = [
     "sign_flip_p",
     "sign_flip_power",
     "tango",
+    "training_mean_interval",
     "unconditional",
     "unconditional_many",
     "unconditional_power",
+    "unpaired_effect",
     "wilson",
 ]  # fmt: skip
 

@@ -151,6 +151,12 @@ def evaluated_on(run: Run) -> tuple[UsedDataset, ...]:
     return tuple(next(filter(None, found), ()))
 
 
+def training_rows(run: Run) -> int | None:
+    """Return the rows of the dataset that a run says it was trained on, None if it said so of none or several."""
+    rows = {used.digest: used.rows for used in run.datasets if used.context.strip().lower() in _TRAINED_ON}
+    return as_whole(next(iter(rows.values())), least=1) if len(rows) == 1 else None
+
+
 def _datasets(run: Run) -> Hashable | None:
     """Return what tells the datasets that a run was evaluated on from any others."""
     return frozenset(used.digest for used in evaluated_on(run)) or None

@@ -17,7 +17,7 @@ from tracker.replay import Drop
 from tracker.runs import as_number
 from tracker.statistics.paired import log_losses
 from tracker.statistics.proportions import grouped_wilson, wilson
-from tracker.study.clip_sets import ClipSet, by_clip, clip_sets
+from tracker.study.clip_sets import ClipSet, by_clip, clip_sets, training_rows
 from tracker.study.contradictions import Contradiction, contradictions
 from tracker.study.histories import (
     LoggedSteps,
@@ -174,7 +174,7 @@ class RunResult:
     @property
     def training_clips(self) -> int | None:
         """How many clips it was trained on, as logged."""
-        return as_whole(self.run.tags.get("tracker.training_clips"), least=1)
+        return as_whole(self.run.tags.get("tracker.training_clips"), least=1) or training_rows(self.run)
 
     @property
     def fit_correct(self) -> int | None:

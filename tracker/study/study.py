@@ -279,6 +279,11 @@ class Study:
         return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
 
 
+def _block(result: RunResult) -> ClipSet | None:
+    """Return the clips that a run was judged on; runs of unlogged clips are compared as if theirs were the same."""
+    return result.clip_set if result.clip_set.known else None
+
+
 def study_of(
     runs: Sequence[Run], metric: Metric, *, alpha: float, margin: float, roles: ParamRoles | None = None
 ) -> Study:
@@ -293,7 +298,7 @@ def study_of(
     found = data_sets(runs, clip_sets, roles)
     if found is not None:
         roles = replace(roles, of_data=found.params)
-    design = design_of(params, [result.clip_set for result in results], roles)
+    design = design_of(params, [_block(result) for result in results], roles)
     return Study(results, metric, alpha, margin, clip_sets, design, found)
 
 
@@ -303,7 +308,7 @@ def _part(study: Study, name: str, runs: Sequence[int]) -> Study:
     found = run_results([result.run for result in whole], study.metric)
     results = tuple(replace(own, number_of_all=of_all.number) for own, of_all in zip(found, whole, strict=True))
     clip_sets = tuple(dict.fromkeys(result.clip_set for result in results))
-    blocks = [result.clip_set for result in results]
+    blocks = [_block(result) for result in results]
     design = design_of([result.run.settings for result in results], blocks, study.design.roles)
     alpha = study.alpha / len(study.data.sets) if study.data else study.alpha
     return Study(results, study.metric, alpha, study.margin, clip_sets, design, data_set=name)
