@@ -429,7 +429,12 @@ _NAMES = (
     for entry in LOGGED_OPTIONS.values()
     for words in (entry.words, entry.quantity, entry.phrase_format.partition("{")[0])
 )
-_BEGINNINGS = ("no ", *(words for words in _NAMES if len(words.partition(" ")[0]) > _LONGEST_CODE))
+_BEGINNINGS = (
+    "no ",
+    "validation loss",
+    "validation accuracy",
+    *(words for words in _NAMES if len(words.partition(" ")[0]) > _LONGEST_CODE),
+)
 _MOST_OPTIONS = 6  # options that name a configuration in a sentence
 _PLAIN_LEVEL = re.compile(r"[^\W_](?:[\w.+/-]{0,38}[^\W_])?")
 
@@ -525,7 +530,7 @@ def option_title(option: str) -> str:
 def begun(text: str) -> str:
     """Return words that begin with an option's name as the beginning of a sentence: ``Kernel size``, but ``dropout``.
 
-    A param that is none of tracker's options stays as it is called.
+    A param or metric of another program stays as it is called.
     """
     return capitalised(text) if text.startswith(_BEGINNINGS) else text
 

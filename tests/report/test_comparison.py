@@ -132,6 +132,11 @@ class TestWhatItSays:
         assert found.options == (Differing("dropout", ("off", "0.5")),)
         assert compared(four, 0, 1).options == (Differing("kernel_size", ("5", "3")),)
 
+    def test_other_metrics_of_both_runs_stand_beside_the_primary_one(self, four: list[Run]) -> None:
+        tested = [replace(run, metrics={**run.metrics, "test_f1": 0.5}) for run in four]
+        (other,) = (other for other in compared(tested).other_metrics.shown if other.part == "test")
+        assert [value.value for value in other.values if value] == [0.5, 0.5]
+
     def test_seeds_and_parts_of_the_split_that_differ_stand_apart(self, made: MakeRun) -> None:
         runs = [made(1, "11", fold="1/5"), made(2, "11", seed=None, prefix="b", tags={"tracker.split": "t"})]
         assert compared(runs).repetition == (

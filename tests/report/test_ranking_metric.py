@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.builders import make_curve
+from tests.builders import make_curve, runs_by_kernel
 from tracker.report import build_report
 from tracker.report.ranking_metric import value_words
 from tracker.runs import Run
@@ -83,6 +84,19 @@ class TestOfWhichData:
         assert (
             dict(report_on({"quality": 0.3}, {"quality": 0.4}).facts)["Metric"] == "quality (assumed: higher is better)"
         )
+
+
+def test_clips_show_a_smallest_difference_of_accuracy_alone() -> None:
+    runs = [
+        replace(run, metrics={"val_f1": 0.5, "val_accuracy": 0.5})
+        for run in runs_by_kernel({"3": ["1101" * 8], "5": ["0101" * 8]})
+    ]
+    said = {
+        metric: next(answer for answer in build_report("tracker", runs, metric=metric).answers if answer.id == "limits")
+        for metric in ("val_accuracy", "val_f1")
+    }
+    assert "reliably show" in said["val_accuracy"].sentence
+    assert "reliably show" not in "".join((said["val_f1"].sentence, *said["val_f1"].points))
 
 
 class TestRunsWithoutRank:

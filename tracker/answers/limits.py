@@ -158,7 +158,7 @@ _OVER_FOLDS: dict[KindName, Callable[[Findings, Sequence[Conclusion]], str]] = {
 def detectable_text(findings: Findings) -> str:
     """Return the smallest difference between two models that the clips reliably show."""
     found = findings.with_details("sample_size", SampleSize)
-    if not found or len(findings.study.results) < 2:
+    if not found or len(findings.study.results) < 2 or not findings.study.metric.is_known_by_clip:
         return ""
     conclusion, details = max(found, key=lambda pair: len(pair[0].runs))
     if details.folds:

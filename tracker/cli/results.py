@@ -504,7 +504,7 @@ def _record(study: Study, position: int, numbers: Mapping[str, int]) -> dict[str
 
 def _columns(study: Study, numbers: Mapping[str, int]) -> Iterator[tuple[str, list[str]]]:
     """Yield each column's heading and cells; what is unknown is empty."""
-    from tracker.wording import age, digits_apart, fixed, level_cell
+    from tracker.wording import age, digits_apart, fixed_cell, level_cell
 
     now, results, design = time.time_ns() // 1_000_000, study.results, study.design
     runs = [result.run for result in results]
@@ -518,8 +518,9 @@ def _columns(study: Study, numbers: Mapping[str, int]) -> Iterator[tuple[str, li
     correct = ["" if result.correct is None else f"{result.correct}/{result.n}" for result in results]
     yield "correct", correct
     if not study.metric.is_accuracy or not any(correct):
-        digits = digits_apart([result.score for result in results if result.score is not None])
-        yield study.metric.name, ["" if result.score is None else fixed(result.score, digits) for result in results]
+        scores = [result.score for result in results]
+        digits = digits_apart([score for score in scores if score is not None])
+        yield study.metric.name, ["" if score is None else fixed_cell(score, digits) for score in scores]
     yield "best", [_text(result.best_epoch) for result in results]
     yield "stop", [_text(result.stop_epoch) for result in results]
     yield "status", [f"{run.status}, not sent" if UNSENT_TAG in run.tags else run.status for run in runs]

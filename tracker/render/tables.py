@@ -104,20 +104,21 @@ def table_columns(report: Report) -> tuple[Column, ...]:
         _INTERVAL,
         *(() if metric.is_accuracy else (Column(_score_title(metric), score_writer(entries), primary=True),)),
         *(() if metric.is_loss else (LOSS,)),
-        *(_other_column(other, entries) for other in report.other_metrics.shown),
+        *(other_column(other, entries) for other in report.other_metrics.shown),
     )
     return _occurring(columns, entries)
 
 
-def _other_column(other: OtherMetric, entries: Sequence[RunEntry]) -> Column:
+def other_column(other: OtherMetric, entries: Sequence[RunEntry]) -> Column:
     """Return the column of a metric beside the primary one, accuracies in percent."""
-    values = {entry.number: value for entry, value in zip(entries, other.values, strict=True) if value is not None}
+    values = {entry.run.run_id: value for entry, value in zip(entries, other.values, strict=True) if value is not None}
     training = " (training)" if other.part == "training" and part_of(other.name) is None else ""
     numbers = [value.value for value in values.values()]
     write = wording.percent_number_cell if other.is_fraction else _writer(numbers)
 
     def cell(entry: RunEntry) -> Markup:
-        return plain(write(values[entry.number].value) if entry.number in values else NONE)
+        value = values.get(entry.run.run_id)
+        return plain(NONE if value is None else write(value.value))
 
     return Column(f"{other.name}{training}{' (%)' if other.is_fraction else ''}", cell)
 
@@ -207,8 +208,8 @@ def _other_metrics_text(report: Report) -> list[str]:
         epochs = " at the same epoch, or else" if any(value.epoch is not None for value in several) else ""
         sentences.append(f"Other metrics are as logged{epochs} last.")
     if others.more:
-        metrics = f"{wording.counted(others.more, 'more metric')} {'was' if others.more == 1 else 'were'}"
-        sentences.append(f"{metrics} logged: --format csv has all of them.")
+        more = wording.capitalised(wording.count_words(others.more, "more metric"))
+        sentences.append(f"{more} {'was' if others.more == 1 else 'were'} logged: --format csv has every metric.")
     return sentences
 
 

@@ -422,6 +422,9 @@ def _results(comparison: Comparison) -> Iterator[tuple[str, Markup, Markup]]:
     if not comparison.metric.is_standard:
         yield row(comparison.metric.name, tables.score_writer(entries))
     yield row("validation loss", tables.LOSS.cell)
+    for other in comparison.other_metrics.shown:
+        column = tables.other_column(other, entries)
+        yield row(column.title, column.cell)
     yield row("best epoch", tables.BEST.cell)
     if any(tables.kept_epoch(entry) != NONE for entry in entries):
         yield row("kept epoch", tables.KEPT.cell)

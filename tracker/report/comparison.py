@@ -20,9 +20,10 @@ from tracker.conclusions.comparisons import Family, better_first, printed_pairs,
 from tracker.conclusions.run_difference import run_differences
 from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import with_commands
-from tracker.report.build import report_study, run_entry
+from tracker.report.build import MOST_OTHER_METRICS, report_study, run_entry
 from tracker.runs import OFF
 from tracker.runs.logged import NO_LABEL, SHORT_ID
+from tracker.study.other_metrics import NO_OTHERS, OtherMetrics, other_metrics
 from tracker.study.study import Study, study_of
 from tracker.wording import capitalised, counted, listing, option_words, p_text, wording_of
 
@@ -114,6 +115,7 @@ class Comparison:
     classes: tuple[ClassCount, ...]  # all clips in common, by class
     alpha: float = 0.05  # the significance level
     corrected: Corrected | None = None  # None if nothing is tested, or these are the only two runs
+    other_metrics: OtherMetrics = NO_OTHERS  # than the primary one
 
     @property
     def worse(self) -> str | None:
@@ -182,6 +184,7 @@ def build_comparison(
         classes=class_counts(clips),
         alpha=alpha,
         corrected=corrected,
+        other_metrics=other_metrics([first.entry.result, second.entry.result], study.metric, MOST_OTHER_METRICS),
     )
 
 

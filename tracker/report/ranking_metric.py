@@ -61,7 +61,8 @@ def _of_other_data(metric: Metric, *, is_compared: bool) -> str:
     reason = f"{lacking}, so " if metric.is_picked else ""
     begun = f"{reason}runs are ranked by {name}" if reason else f"Runs are ranked by {name}"
     if metric.part == "training":
-        return f"{begun}, which is of training data and doesn't show how good a model is on new data."
+        which = "which" if metric.is_of_fit else "which is of training data and"
+        return f"{begun}, {which} doesn't show how good a model is on new data."
     if metric.part == "test":
         flattered = "; that of the best is optimistic, since the best was picked by it" if is_compared else ""
         return f"{begun}, which is of test data{flattered}."
