@@ -1,11 +1,13 @@
 """No report contradicts itself: three hundred random experiments, each read sentence by sentence.
 
 An experiment has 1 to 60 runs of a few configurations, with seeds or without, with groups, ties, lost predictions, lost
-curves and runs that failed.
+curves and runs that failed. Three hundred more are of other programs, which log some of what tracker knows, under their
+own names, at their own steps, or nothing of it.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from functools import lru_cache
@@ -19,9 +21,12 @@ from tracker.answers.answer import MOST_DRAWN
 from tracker.conclusions.best_configuration import not_tested
 from tracker.conclusions.option_effect import OptionEffect, leading
 from tracker.report import build_report
-from tracker.wording import percent
+from tracker.runs import Curve
+from tracker.wording import count_words, percent
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tracker.conclusions.conclusion import Conclusion
     from tracker.report import Report
     from tracker.runs import Run
@@ -60,6 +65,82 @@ def random_runs(seed: int) -> list[Run]:
             status="FAILED" if rng.random() < 0.05 else "FINISHED", **curves,
         )  # fmt: skip
         runs.append(replace(run, validation=None) if rng.random() < 0.05 else run)
+    return runs
+
+
+PARAMS = (
+    "lr",
+    "C",
+    "max_depth",
+    "optimizer",
+    "keep",
+    "name",
+    "patience",
+    "kernel_size",
+    "early_stopping_patience",
+    "fold",
+)
+LEVELS = ("0.1", "1", "5", "last", "None", "true", "adam", "[1, 2]")
+NUMBERS = (0.0, 1.0, 2.0, 3.0, 7.0, 0.5, 80.0, -1.0, math.nan, math.inf)
+FINALS = (
+    "best_epoch", "stop_epoch", "best_val_loss", "best_val_accuracy", "last_val_loss", "stopped_epoch",
+    "restored_epoch", "best_iteration", "stopped_iteration", "test_accuracy", "rmse", "f1", "training_score",
+    "total_time", "score",
+)  # fmt: skip
+LOSSES = ("val_loss", "eval_loss", "valid/loss", "val_acc", "validation_accuracy", "val_f1", "loss", "train_acc", "lr")
+ROUNDS = ("eval-logloss", "train-logloss", "validation_0-rmse", "valid_1-binary_logloss", "test-error", "eval-auc")
+AUTOLOGGED = {"monitor": "val_accuracy", "min_delta": "0", "patience": "2", "restore_best_weights": "True",
+              "initial_epoch": "3", "steps_per_epoch": "None", "validation_freq": "1"}  # fmt: skip
+
+
+def strange_run(rng: np.random.Generator, number: int, *, boosts: bool) -> Run:
+    """A run of another program, some of whose metrics and steps mean what they seem to."""
+
+    def some(choices: Sequence[str], most: int) -> list[str]:
+        return [str(choice) for choice in rng.choice(choices, int(rng.integers(0, most + 1)), replace=False)]
+
+    n = int(rng.choice([1, 2, 5, 12]))
+    first, spacing = int(rng.choice([0, 0, 1, 1, 3, 10, -1, 100])), int(rng.choice([1, 1, 1, 2, 100]))
+    curves = {}
+    for name in some(ROUNDS if boosts else LOSSES, 4):
+        steps = first + spacing * np.arange(n)
+        values = np.round(np.exp(-np.arange(n) / 3) + 0.03 * np.arange(n) * rng.random() + 0.1 * rng.random(n), 2)
+        values = np.minimum(values, 1.0) if "acc" in name else values
+        values[rng.random(n) < 0.05] = rng.choice([math.nan, math.inf])
+        there = (rng.random(n) < 0.9) | (rng.random() < 0.7)
+        if there.any():
+            curves[name] = Curve(steps[there], values[there], int(rng.random() < 0.1))
+    if not boosts and rng.random() < 0.2:
+        curves["epoch"] = Curve(first + spacing * np.arange(n), np.arange(n) + float(rng.choice([0.0, 0.5, 1.0])))
+    params = {name: str(rng.choice(LEVELS)) for name in some(PARAMS, 3)}
+    params |= {"num_boost_round": str(n)} if boosts else {}
+    params |= {"epochs": str(n + int(rng.choice([0, 5])))} if rng.random() < 0.3 else {}
+    params |= AUTOLOGGED if rng.random() < 0.2 else {}
+    params |= {"seed": str(number % 3)} if rng.random() < 0.4 else {}
+    metrics = {name: float(curve.values[-1]) for name, curve in curves.items()}
+    metrics |= {name: float(rng.choice(NUMBERS)) for name in some(FINALS, 3)}
+    tags = {"state": str(rng.choice(["PRUNED", "COMPLETE"])), "number": "1", "direction": "MINIMIZE"}
+    n_clips = int(rng.choice([0, 0, 0, 20]))
+    correct = "".join(rng.choice(["0", "1", "1"], n_clips)) or None
+    run = make_run(number + 1, correct, metrics=metrics, seed=None, tags=tags if rng.random() < 0.1 else {},
+                   status=str(rng.choice(["FINISHED"] * 9 + ["FAILED"])))  # fmt: skip
+    others = {name: tag for name, tag in run.tags.items() if not name.startswith("tracker.")}
+    timed = {"started": number if rng.random() < 0.9 else None, "ended": number + 5 if rng.random() < 0.5 else None}
+    return replace(run, params={} if rng.random() < 0.1 else params, tags=others, curves=curves, **timed)
+
+
+def strange_runs(seed: int) -> list[Run]:
+    """One to seven runs of other programs: ties, runs logged twice and parents of others among them."""
+    rng = np.random.default_rng(seed)
+    boosts = rng.random() < 0.2
+    runs = [strange_run(rng, number, boosts=boosts) for number in range(int(rng.integers(1, 6)))]
+    if rng.random() < 0.3:  # a tie
+        runs.append(replace(runs[0], run_id="a" * 32, started=int(rng.integers(0, 9))))
+    if rng.random() < 0.2:
+        runs.append(replace(runs[0], run_id="b" * 32))
+    if rng.random() < 0.3:
+        parent = str(rng.choice([run.run_id for run in runs]))
+        runs = [replace(run, parent_id=parent) if run.run_id != parent and rng.random() < 0.7 else run for run in runs]
     return runs
 
 
@@ -163,6 +244,91 @@ class TestConsistency:
                 for sentence in (answer.sentence, *answer.points):
                     assert sentence.endswith("."), sentence
                     assert not re.search(r"\bNone\b(?! of)|nan\b|\binf\b|  ", sentence), sentence
+
+
+@lru_cache(maxsize=1)
+def reports_of_strangers() -> tuple[tuple[list[Run], Report], ...]:
+    experiments = [strange_runs(seed) for seed in range(EXPERIMENTS)]
+    return tuple((runs, build_report("strange", runs)) for runs in experiments)
+
+
+class TestRunsOfOtherPrograms:
+    """What a report says of other programs' runs is what their own numbers say."""
+
+    def test_every_run_is_in_the_report_or_left_out_for_a_true_reason(self) -> None:
+        for runs, report in reports_of_strangers():
+            assert len(report.entries) + len(report.excluded) == len(runs)
+            by_id = {run.run_id: run for run in runs}
+            for left in report.excluded:
+                assert_reason_is_true(by_id[left.run_id], left.reason, runs)
+
+    def test_epochs_and_values_are_those_of_the_curves(self) -> None:
+        for _, report in reports_of_strangers():
+            for result in (entry.result for entry in report.entries):
+                losses, stop = result.curves.val_loss, result.stop_epoch
+                if losses is None:
+                    assert result.best_epoch is None
+                elif result.best_epoch is not None:
+                    finite = losses.values[np.isfinite(losses.values)]
+                    assert losses.at(result.best_epoch) == finite.min()
+                    assert result.val_loss == losses.at(result.kept_epoch or result.best_epoch)
+                    assert stop is not None
+                    assert result.best_epoch <= stop
+                if result.kept_epoch is not None:
+                    assert result.kept_epoch <= (stop or 0)
+                    assert "restore_best_weights" in result.run.params
+
+    def test_no_round_is_called_an_epoch(self) -> None:
+        for _, report in reports_of_strangers():
+            rounds = {entry.run.run_id for entry in report.entries if "num_boost_round" in entry.run.params}
+            for conclusion in report.conclusions:
+                if (
+                    conclusion.kind == "overfitting"
+                    and conclusion.runs[0] in rounds
+                    and conclusion.verdict != "unknown"
+                ):
+                    assert "epoch" not in conclusion.sentence
+
+    def test_the_best_run_has_the_best_score_of_those_on_its_clips(self) -> None:
+        for _, report in reports_of_strangers():
+            results = {entry.run.run_id: entry.result for entry in report.entries if entry.result.score is not None}
+            for found in report.conclusions:
+                if found.kind == "best_run" and found.verdict not in ("unknown", "not_comparable"):
+                    best = results[found.runs[0]]
+                    scores = [result.score for result in results.values() if result.n == best.n]
+                    assert best.score == (min if report.metric.lower_is_better else max)(scores)
+
+    def test_a_title_that_names_the_best_says_among_which(self) -> None:
+        for _, report in reports_of_strangers():
+            if "has the highest" in report.title and "ranked together" not in report.title:
+                means = [section.standing.mean for section in report.sections if section.standing is not None]
+                assert report.sections[0].standing.mean == max(mean for mean in means if mean is not None)
+
+    def test_every_sentence_ends_and_nothing_is_left_unsaid(self) -> None:
+        for _, report in reports_of_strangers():
+            for sentence in sentences_of(report):
+                assert sentence.endswith("."), sentence
+                assert not re.search(r"\bNone\b(?! of)|nan\b|\binf\b|  |\.\.", sentence), sentence
+
+
+def sentences_of(report: Report) -> list[str]:
+    answers = [text for answer in report.answers for text in (answer.sentence, *answer.points)]
+    return [*answers, *(conclusion.sentence for conclusion in report.conclusions), *report.limits, *report.challenges]
+
+
+def assert_reason_is_true(run: Run, reason: str, runs: Sequence[Run]) -> None:
+    children = [child for child in runs if child.parent_id == run.run_id]
+    if "logged twice" in reason:
+        same = [one for one in runs if one is not run and (one.started, one.ended) == (run.started, run.ended)]
+        assert any(len(curve.values) > 1 for curve in run.curves.values())
+        assert any(one.params == run.params and one.curves.keys() == run.curves.keys() for one in same)
+    elif reason.startswith("holds "):
+        assert reason == f"holds {count_words(len(children), 'other run')}"
+    elif reason.startswith("logged no params"):
+        assert not run.settings
+        assert any(one.settings for one in runs)
+    else:
+        assert run.status == "FAILED" or run.tags["state"] == "PRUNED"
 
 
 INTERVALS = ("run_difference", "option_effect")

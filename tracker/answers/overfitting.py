@@ -42,7 +42,7 @@ def overfitting(findings: Findings) -> Answer | None:
     if not known:
         return None
     first = _first(findings, known)
-    sentence = f"{_verdict_text(findings, known)} {_example_text(findings, *first)}"
+    sentence = f"{_verdict_text(findings, known)} {_example_text(findings, *first)}".strip()
     return Answer(
         "overfitting",
         "Did the models overfit?" if len(found) > 1 else "Did the model overfit?",
@@ -91,7 +91,7 @@ def _example_text(findings: Findings, conclusion: Conclusion, details: Overfitti
     where = f"With {run}'s kept weights"
     values = (details.best_loss, details.last_loss), (details.best_val_loss, details.last_val_loss)
     courses = [_course(name, *pair) for name, pair in zip(details.names, values, strict=True)]
-    if courses[1] and (courses[0] or unit == "round"):
+    if courses[1] and (courses[0] or unit == "round" or details.overfits is False):
         text = f"After {run}'s best {unit}, {best}, {' and '.join(filter(None, courses))}."
         if details.overfits is False and details.still_falling:
             ended = f"was still falling when training ended (lowest at {unit} {best} of {last})"

@@ -128,13 +128,17 @@ def _open_title(findings: Findings) -> str:
 def _untested_title(findings: Findings) -> str:
     """Return the title if the best could not be tested against every other one."""
     metric, first = findings.study.metric, findings.ranked[0]
+    among = ""
+    if any(standing.mean is not None and standing.tied is None for standing in findings.standings):
+        what = "configurations" if findings.repeated else "runs"
+        among = f" of the {number_word(len(findings.ranked))} {what} ranked together"
     if any(not_tested(first, standing) == "too few seeds" for standing in findings.ranked[1:]):
         return f"No winner yet: too few seeds to compare the {number_word(len(findings.ranked))} configurations"
     if first.correct is not None and not findings.repeated:
-        extreme = f"most clips correct, {first.correct} of {first.n}"
+        extreme = f"most clips correct{among}, {first.correct} of {first.n}"
     else:
         best = "lowest" if metric.lower_is_better else "highest"
-        extreme = f"{best} {metric_words(metric)}, {mean_words(findings, first)}"
+        extreme = f"{best} {metric_words(metric)}{among}, {mean_words(findings, first)}"
     who = findings.called(first) if findings.repeated else findings.wording.run(first.runs[0])
     shared = [standing for standing in findings.ranked if standing.mean == first.mean]
     if len(shared) > 1:
