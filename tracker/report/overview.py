@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
     from tracker.wording import Wording
 
+HOW_TO_LOG = "docs/log-your-own-runs.md"
 _MOST_NAMED = 6  # metrics that are named if the primary one was not logged
 
 
@@ -127,6 +128,8 @@ def _limits_of_clips(study: Study, wording: Wording) -> Iterator[str]:
     ):
         if runs:
             yield f"{_who(study, runs, wording)} {what}."
+    if silent:
+        yield f"{HOW_TO_LOG} says how to log what is missing."
 
 
 _NOWHERE = (
