@@ -139,7 +139,7 @@ class TestBegun:
         ("text", "beginning"),
         [("kernel size and lr", "Kernel size and lr"), ("dropout", "dropout"), ("C", "C"), ("lr 1e-3", "lr 1e-3"),
          ("fit_intercept", "fit_intercept"), ("early-stopping patience", "Early-stopping patience"),
-         ("alpha, beta and C", "alpha, beta and C")],
+         ("alpha, beta and C", "alpha, beta and C"), ("validation loss", "Validation loss")],
     )  # fmt: skip
     def test_names_that_are_no_words_begin_a_sentence_as_they_are(self, text: str, beginning: str) -> None:
         assert begun(text) == beginning

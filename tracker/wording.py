@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.runs import LOGGED_OPTIONS, OFF, as_number, number_text
+from tracker.study.sample_name import CLIPS, SampleName, sample_name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +56,7 @@ class Wording:
     metric: Metric  # the primary one; `alpha` and `margin` as in `Study`
     alpha: float
     margin: float
+    sample: SampleName = CLIPS  # what is put into sentences, which are written of clips
 
     def run(self, run_id: str) -> str:
         """Return ``run 3``."""
@@ -538,7 +540,8 @@ def begun(text: str) -> str:
 def wording_of(study: Study) -> Wording:
     """Return what sentences have to know of a study."""
     numbers = {result.run_id: result.number for result in study.results}
-    return Wording(numbers, study.metric, study.alpha, study.margin)
+    sample = sample_name_of([result.run for result in study.results])
+    return Wording(numbers, study.metric, study.alpha, study.margin, sample)
 
 
 def chance_words(probability: float) -> str:

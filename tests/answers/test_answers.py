@@ -430,6 +430,6 @@ class TestOtherPrograms:
         ]
         found = answer(build_report("e", runs), "options")
         assert found.sentence == (
-            "The effects of a and b are unknown: which validation clips the runs were judged on was not logged."
+            "The effects of a and b are unknown: which validation samples the runs were judged on was not logged."
         )
         assert found.points == ()

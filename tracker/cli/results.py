@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from tracker.recording.stores import ExperimentRuns
     from tracker.render import ClipsView, ComparisonView
     from tracker.report import Comparison, NextStep
+    from tracker.study.sample_name import SampleName
     from tracker.study.study import Study
 
 _BYTES = Range(least=1, most=10**9)
@@ -380,13 +381,13 @@ def _parts(comparison: Comparison, view: ComparisonView) -> Iterator[str | Table
     yield ""
     yield from _concluded(comparison, view)
     if comparison.clips_in_common and not comparison.clips:
-        yield "No clip is correct in one run only."
+        yield comparison.sample.put_into("No clip is correct in one run only.")
     for clips in view.clips:
-        yield from _clips(runs, clips)
+        yield from _clips(runs, clips, comparison.sample)
     if view.classes.shown:
         yield ""
         rows = ((row.name, *map(whole_cell, (row.n, *row.correct))) for row in view.classes.shown)
-        yield table(("class", "clips", *(f"correct: {run}" for run in runs)), rows, (1, 2, 3))
+        yield table(("class", comparison.sample.many, *(f"correct: {run}" for run in runs)), rows, (1, 2, 3))
     if view.classes.more:
         yield f"{view.classes.more} more classes: --format json has all of them."
 
@@ -410,14 +411,15 @@ def _concluded(comparison: Comparison, view: ComparisonView) -> Iterator[str]:
         yield f"  {conclusion.command}"
 
 
-def _clips(runs: Sequence[str], view: ClipsView) -> Iterator[str | Table]:
+def _clips(runs: Sequence[str], view: ClipsView, sample: SampleName) -> Iterator[str | Table]:
     clips = view.clips
     if not clips.n:
         return
     yield ""
-    what = "clips that only {} gets correct, clearest first" if clips.n > 1 else "clip that only {} gets correct"
+    clearest = ", clearest first" if clips.n > 1 else ""
+    what = f"{sample.many if clearest else sample.one} that only {{}} gets correct{clearest}"
     yield f"{clips.n} {what.format(view.only.called)}; confidence is the probability given to the label:"
-    headings = ("clip", "label", *(f"confidence of {run}" for run in runs), f"{view.other.called} predicts")
+    headings = (sample.one, "label", *(f"confidence of {run}" for run in runs), f"{view.other.called} predicts")
     rows = ((*row[:4], row[4] or "-") for row in clips.shown)
     yield table(headings, rows, (2, 3))
     if clips.more:

@@ -67,4 +67,4 @@ def of_kind(conclusions: Sequence[Conclusion], kind: Kind) -> tuple[Conclusion, 
 
 def with_sentence(conclusion: Conclusion, wording: Wording) -> Conclusion:
     """Return a conclusion with its sentence; a command that it should point to must be there already."""
-    return replace(conclusion, sentence=conclusion.details.sentence(conclusion, wording))
+    return replace(conclusion, sentence=wording.sample.put_into(conclusion.details.sentence(conclusion, wording)))

@@ -7,7 +7,7 @@ has each row's shares as shades and its counts as numbers; of many classes those
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from tracker.figures import style, svg
 from tracker.figures.style import NARROW, SMALL, WIDE
 from tracker.report import Panel
 from tracker.runs.logged import NO_LABEL
+from tracker.study.sample_name import CLIPS, SampleName
 from tracker.wording import counted, percent
 
 if TYPE_CHECKING:
@@ -38,19 +39,21 @@ _LARGEST_CELL = 46.0
 _NAME_IN_WORDS = 60  # characters of a class's name in the alternative text
 
 
-def clip_grid(entries: Sequence[RunEntry]) -> Picture:
+def clip_grid(entries: Sequence[RunEntry], sample: SampleName = CLIPS) -> Picture:
     """Draw the clips that not every run classifies correctly; there is at least one, and so many runs as are given.
 
     Parameters
     ----------
     entries : sequence of RunEntry
         At least one, the best first, all with predictions on the same clips; the best 12 are drawn.
+    sample : SampleName
+        What a clip is called.
     """
     correct = np.array([entry.result.correct_by_clip for entry in entries])
     clips = entries[0].result.clip_set
     order = np.lexsort((np.arange(correct.shape[1]), correct.sum(axis=0)))
     wrong = [int(clip) for clip in order if not correct[:, clip].all()]
-    title, alt = finding_of_clips(correct)
+    title, alt = map(sample.put_into, finding_of_clips(correct))
     predicted = [entry.result.predicted_names for entry in entries]
     rows: list[tuple[str, ...]] = []
     for clip in wrong[:_MOST_ROWS]:
@@ -65,9 +68,9 @@ def clip_grid(entries: Sequence[RunEntry]) -> Picture:
     left_out = len(wrong) - len(shown)
     note = ["crosses: wrong", "columns: runs, the best first"]
     note += [f"the {MOST_RUNS} best of {len(entries)} runs"] if len(entries) > MOST_RUNS else []
-    note += [f"{left_out:,} more clips are not drawn"] if left_out > 0 else []
+    note += [f"{left_out:,} more {sample.many} are not drawn"] if left_out > 0 else []
     panel = Panel(_grid(drawn, shown, WIDE, alt), _grid(drawn, shown, NARROW, alt))
-    header: tuple[str, ...] = ("clip", "label", "correct in", "mostly taken for")
+    header: tuple[str, ...] = (sample.one, "label", "correct in", "mostly taken for")
     ids = tuple(entry.run.run_id for entry in entries)
     if NO_LABEL in clips.labels:
         header, rows = (header[0], header[2]), [(row[0], row[2]) for row in rows]
@@ -153,6 +156,7 @@ class Matrix:
     name: str
     classes: tuple[str, ...]
     counts: NDArray[np.int64]
+    sample: SampleName = CLIPS  # what a clip is called
 
     @property
     def shares(self) -> NDArray[np.float64]:
@@ -193,11 +197,11 @@ def run_confusion(run: Run) -> Picture:
     return _picture(matrix_of("", run.validation), run.run_id)
 
 
-def confusion(entry: RunEntry) -> Picture:
+def confusion(entry: RunEntry, sample: SampleName = CLIPS) -> Picture:
     """Draw the confusion matrix of a run with predictions; the table has the cells that are not zero."""
     if entry.run.validation is None:
         raise ValueError(f"a confusion matrix needs predictions on validation clips, and {entry.name} has none")
-    return _picture(matrix_of(entry.name, entry.run.validation), entry.run.run_id)
+    return _picture(replace(matrix_of(entry.name, entry.run.validation), sample=sample), entry.run.run_id)
 
 
 def _picture(matrix: Matrix, run_id: str) -> Picture:
@@ -205,12 +209,12 @@ def _picture(matrix: Matrix, run_id: str) -> Picture:
     for row, column in matrix.cells:
         clips, share = str(matrix.counts[row, column]), percent(float(shares[row, column]))
         rows.append((matrix.classes[row], matrix.classes[column], clips, share))
-    title = finding_of_matrix(matrix)
+    title = matrix.sample.put_into(finding_of_matrix(matrix))
     drawn = matrix.of_most_mistaken(_MOST_CLASSES)
     note = ["rows: true class", "columns: predicted class", "shade: share of the row"]
     if drawn is not matrix:
         note.append(f"the {_MOST_CLASSES - 1} classes with most mistakes of {len(matrix.classes):,}, the rest together")
-    header = ("true class", "taken for", "clips", "share of the class")
+    header = ("true class", "taken for", matrix.sample.many, "share of the class")
     panel = _panel(drawn, f"{title}.")
     table = _and_more(rows[:80], len(rows))
     return svg.picture("confusion", (title, note, f"{title}."), [panel], (header, table), (run_id,))
@@ -266,7 +270,8 @@ def _counts(matrix: Matrix, left: float, above: float, cell: float) -> Iterator[
     for row, column in matrix.cells:
         share, number = float(shares[row, column]), int(matrix.counts[row, column])
         x, y = left + cell * column, above + cell * row
-        hover = f"{matrix.classes[row]} taken for {matrix.classes[column]}: {counted(number, 'clip')}, {percent(share)}"
+        clips = matrix.sample.put_into(counted(number, "clip"))
+        hover = f"{matrix.classes[row]} taken for {matrix.classes[column]}: {clips}, {percent(share)}"
         inside = [svg.rect(x, y, cell, cell, "cell", opacity=_PALEST + (_DARKEST - _PALEST) * share)]
         if style.text_width(str(number), SMALL) <= cell:
             inside.append(svg.text(x + cell / 2, y + cell / 2 + 4.5, str(number), anchor="middle"))

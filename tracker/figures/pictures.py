@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tracker.conclusions.best_configuration import Standing
     from tracker.report import Picture, Report, RunEntry, Section
     from tracker.study.clip_sets import ClipSet
+    from tracker.study.sample_name import SampleName
 
 MOST_RUNS = 50  # runs up to which each has its own curves; above, only the best
 _MOST_MULTIPLES = 12  # small multiples that can be taken in at once
@@ -45,7 +46,11 @@ def report_pictures(report: Report) -> tuple[Picture, ...]:
         *([] if report.data_sets else _configurations(report)),
         *_ranks(report),
         *([overview(together, captions)] if len(together) > 1 else []),
-        *([] if report.data_sets else (*_differences(report), *_of_clips(ranked), *_reliability(report))),
+        *(
+            []
+            if report.data_sets
+            else (*_differences(report), *_of_clips(ranked, report.sample), *_reliability(report))
+        ),
         *section_curves(sorted(alone, key=lambda entry: entry.number)),
     )
 
@@ -88,7 +93,7 @@ def _reliability(report: Report) -> Iterator[Picture]:
     found = (conclusion.details for conclusion in report.conclusions)
     calibrations = [details for details in found if isinstance(details, Calibration) and details.bins]
     if calibrations:
-        yield reliability(calibrations[0], names[calibrations[0].best or ""])
+        yield reliability(calibrations[0], names[calibrations[0].best or ""], report.sample)
 
 
 def _row(report: Report, section: Section, standing: Standing, mean: float, *, is_best: bool) -> ConfigurationRow:
@@ -110,7 +115,7 @@ def _row(report: Report, section: Section, standing: Standing, mean: float, *, i
     )
 
 
-def _of_clips(ranked: Sequence[RunEntry]) -> Iterator[Picture]:
+def _of_clips(ranked: Sequence[RunEntry], sample: SampleName) -> Iterator[Picture]:
     """Draw the clips that not every run classifies correctly, and which classes the best run confuses."""
     predicting = [entry for entry in ranked if entry.result.correct_by_clip is not None]
     groups: dict[ClipSet, list[RunEntry]] = {}
@@ -118,9 +123,9 @@ def _of_clips(ranked: Sequence[RunEntry]) -> Iterator[Picture]:
         groups.setdefault(entry.result.clip_set, []).append(entry)
     comparable = max(groups.values(), key=len, default=[])  # the most runs; of equally many those of the best
     if len(comparable) > 1 and has_differing_clips(comparable):
-        yield clip_grid(comparable)
+        yield clip_grid(comparable, sample)
     if predicting and predicting[0].run.validation and predicting[0].run.validation.has_labels:
-        yield confusion(predicting[0])
+        yield confusion(predicting[0], sample)
 
 
 def _differences(report: Report) -> Iterator[Picture]:

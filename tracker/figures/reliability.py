@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tracker.figures import svg
 from tracker.figures.style import NARROW
 from tracker.report import Panel
+from tracker.study.sample_name import CLIPS, SampleName
 from tracker.wording import counted, percent, percent_cell, percent_interval, percent_interval_cell, whole_cell
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ _LEFT, _TOP, _BELOW, _RIGHT = 48.0, 22.0, 40.0, 20.0  # margins
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def reliability(details: Calibration, name: str) -> Picture:
-    """Draw the bins of one run with their intervals; `name` is what the run is called.
+def reliability(details: Calibration, name: str, sample: SampleName = CLIPS) -> Picture:
+    """Draw the bins of one run with their intervals; the names are what the run and a clip are called.
 
     Raises
     ------
@@ -40,12 +41,12 @@ def reliability(details: Calibration, name: str) -> Picture:
         raise ValueError("a reliability diagram needs predictions with probabilities")
     title = finding_of_reliability(details, name)
     note = [
-        "fraction correct by confidence, in bins of equally many clips",
+        f"fraction correct by confidence, in bins of equally many {sample.many}",
         "95% confidence intervals",
         "dashed: where both are equal",
     ]
-    panel = Panel(_draw(details.bins, f"{title}."))
-    header = ("confidence", "clips", "mean confidence", "correct", "95% interval")
+    panel = Panel(_draw(details.bins, f"{title}.", sample))
+    header = ("confidence", sample.many, "mean confidence", "correct", "95% interval")
     rows = tuple(
         (
             percent_interval_cell((one.lowest, one.highest)),
@@ -68,7 +69,7 @@ def finding_of_reliability(details: Calibration, name: str) -> str:
     return f"{name} is {which}: {confidence} on average, but {accuracy} correct"
 
 
-def _draw(bins: Sequence[ConfidenceBin], alt: str) -> str:
+def _draw(bins: Sequence[ConfidenceBin], alt: str, sample: SampleName) -> str:
     side = NARROW - _LEFT - _RIGHT
     x, y = svg.Scale(0, 1, 0, side), svg.Scale(0, 1, side, 0)
     parts = [svg.text(-_LEFT, -10, "correct", "mut"), svg.text(side, side + 34, "confidence", "mut", "end")]
@@ -82,7 +83,8 @@ def _draw(bins: Sequence[ConfidenceBin], alt: str) -> str:
     for one in bins:
         across = x(one.confidence)
         confidences = percent_interval((one.lowest, one.highest))
-        hover = f"{counted(one.n, 'clip')} at {confidences} confidence: {one.correct} correct ({percent(one.accuracy)})"
+        clips = sample.put_into(counted(one.n, "clip"))
+        hover = f"{clips} at {confidences} confidence: {one.correct} correct ({percent(one.accuracy)})"
         whisker = svg.line(across, y(one.interval[0]), across, y(one.interval[1]), "w")
         parts.append(svg.group([whisker, svg.circle(across, y(one.accuracy), 5, "d")], "best", hover))
     return svg.drawing(NARROW, side + _TOP + _BELOW, [svg.moved(_LEFT, _TOP, parts)], alt)

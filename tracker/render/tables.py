@@ -196,7 +196,7 @@ def legend(report: Report) -> str:
         better, best = ("lower", "lowest") if metric.lower_is_better else ("higher", "highest")
         sentences.append(f"{name}: the metric that ranks the runs{kept}; {better} is better ({best} in bold).")
     sentences += _other_metrics_text(report)
-    return " ".join(sentences)
+    return report.sample.put_into(" ".join(sentences))
 
 
 def _other_metrics_text(report: Report) -> list[str]:
@@ -384,7 +384,7 @@ _IN_ANSWERS: dict[KindName, AnswerId] = {"option_effect": "options", "learning_r
 def appendix(report: Report) -> Iterator[Table]:
     """Yield all pairs of runs, contrasts, patiences and cuts, a table each, unless an answer has all of them."""
     numbers = {entry.run.run_id: entry.number for entry in report.entries}
-    words = wording.Wording(numbers, report.metric, report.alpha, report.margin)
+    words = wording.Wording(numbers, report.metric, report.alpha, report.margin, report.sample)
     for name, title in _IN_APPENDIX.items():
         found = [c for c in report.conclusions if c.kind == name and numbers.keys() >= set(c.runs)]
         header, rows = _pairs(found, words) if name == "run_difference" else _evidence(found, words)
@@ -410,7 +410,7 @@ def _evidence(found: Sequence[Conclusion], words: wording.Wording) -> tuple[tupl
     runs_of: dict[tuple[str | None, tuple[tuple[str, ...], ...]], list[str]] = defaultdict(list)
     for conclusion in found:
         for part in conclusion.details.tables(in_points=words.metric.is_accuracy):
-            header = ("option" if conclusion.option else "run", *part.header)
+            header = ("option" if conclusion.option else "run", *map(words.sample.put_into, part.header))
             runs_of[conclusion.option, part.rows] += conclusion.runs[:1]
     return header, [
         (wording.option_words(option) if option else words.runs_alone(runs), *row)
@@ -427,7 +427,10 @@ def _further(report: Report, words: wording.Wording) -> Iterator[Table]:
     if configurations(report):  # have each one's mean and how it varies from seed to seed
         rest = [c for c in rest if not isinstance(c.details, Spread) or c.verdict == "unknown"]
     rest = _together(rest, words)
-    rows = tuple((kind_of(conclusion).title, conclusion.label.lower(), conclusion.sentence) for conclusion in rest)
+    rows = tuple(
+        (words.sample.put_into(kind_of(conclusion).title), conclusion.label.lower(), conclusion.sentence)
+        for conclusion in rest
+    )
     if rows:
         yield Table("Further findings", ("about", "verdict", "finding"), rows)
     for conclusion in rest:

@@ -80,7 +80,7 @@ def build_report(
     answers = answer_all(findings, limiting)
     sections = tuple(_section(findings, standing, writer) for standing in findings.standings)
     shared, data_sets = _without_shared_limits([_data_set(part, sections, remarks) for part in parts])
-    return Report(
+    report = Report(
         experiment=experiment,
         metric=study.metric,
         title=headline.title(findings),
@@ -103,6 +103,7 @@ def build_report(
         alpha=alpha,
         margin=margin,
     )
+    return report.with_sample_name(wording.sample)
 
 
 MOST_OTHER_METRICS = 6  # with a column in the table of all runs; fewer if many options have one

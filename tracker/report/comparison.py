@@ -24,6 +24,7 @@ from tracker.report.build import MOST_OTHER_METRICS, report_study, run_entry
 from tracker.runs import OFF
 from tracker.runs.logged import NO_LABEL, SHORT_ID
 from tracker.study.other_metrics import NO_OTHERS, OtherMetrics, other_metrics
+from tracker.study.sample_name import CLIPS, SampleName
 from tracker.study.study import Study, study_of
 from tracker.wording import capitalised, counted, listing, option_words, p_text, wording_of
 
@@ -114,6 +115,7 @@ class Comparison:
     clips: tuple[SharedClip, ...]  # those that only one classifies correctly, as `discordant_clips` sorts them
     classes: tuple[ClassCount, ...]  # all clips in common, by class
     alpha: float = 0.05  # the significance level
+    sample: SampleName = CLIPS  # what its sentences call a clip
     corrected: Corrected | None = None  # None if nothing is tested, or these are the only two runs
     other_metrics: OtherMetrics = NO_OTHERS  # than the primary one
 
@@ -171,6 +173,7 @@ def build_comparison(
         Differing(option, (study.design.level(pair[0], option), study.design.level(pair[1], option)))
         for option in study.design.differing(*pair)
     )
+    sample = wording_of(study).sample
     return Comparison(
         experiment=experiment,
         metric=study.metric,
@@ -178,11 +181,12 @@ def build_comparison(
         options=options,
         repetition=tuple(_repetition(study, pair)),
         conclusion=conclusion,
-        remarks=tuple(_remarks((first, second), conclusion, corrected, options, clips, alpha)),
+        remarks=tuple(map(sample.put_into, _remarks((first, second), conclusion, corrected, options, clips, alpha))),
         clips_in_common=len(clips),
         clips=discordant_clips(clips),
         classes=class_counts(clips),
         alpha=alpha,
+        sample=sample,
         corrected=corrected,
         other_metrics=other_metrics([first.entry.result, second.entry.result], study.metric, MOST_OTHER_METRICS),
     )

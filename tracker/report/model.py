@@ -7,15 +7,16 @@ it came; the renderers escape it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from tracker.conclusions.across_data_sets import AcrossDataSets
 from tracker.study.other_metrics import NO_OTHERS, OtherMetrics
+from tracker.study.sample_name import CLIPS, SampleName
 from tracker.wording import begun, counted, metric_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tracker.answers import Answer
     from tracker.conclusions.best_configuration import Standing
@@ -158,6 +159,22 @@ class Cover:
     intro: str = ""  # Markdown, as a run's note is
 
 
+def _named_answer(answer: Answer, named: Callable[[str], str]) -> Answer:
+    tables = (
+        replace(table, title=named(table.title), header=tuple(map(named, table.header)), rows=tuple(
+            tuple(map(named, row)) for row in table.rows
+        ))
+        for table in answer.tables
+    )  # fmt: skip
+    return replace(
+        answer,
+        question=named(answer.question),
+        sentence=named(answer.sentence),
+        points=tuple(map(named, answer.points)),
+        tables=tuple(tables),
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
     """The whole report."""
@@ -184,9 +201,36 @@ class Report:
     other_metrics: OtherMetrics = NO_OTHERS  # than the primary one; values in the order of `entries`
     data_sets: tuple[DataSetSection, ...] = ()  # if configurations are compared across several
     cover: Cover = Cover()
+    sample: SampleName = CLIPS  # what its sentences call a clip
 
     def __repr__(self) -> str:
         return f"<Report on {self.experiment!r}: {counted(len(self.conclusions), 'conclusion')}>"
+
+    def with_sample_name(self, sample: SampleName) -> Report:
+        """Return the report, whose conclusions are, in sentences that call a clip by another name."""
+        named = sample.put_into
+        if named("clip") == "clip":
+            return replace(self, sample=sample)
+        return replace(
+            self,
+            sample=sample,
+            title=named(self.title),
+            lead=named(self.lead),
+            facts=tuple((named(name), text if text == self.experiment else named(text)) for name, text in self.facts),
+            key_figures=tuple(KeyFigure(named(one.value), named(one.caption)) for one in self.key_figures),
+            answers=tuple(_named_answer(answer, named) for answer in self.answers),
+            data_sets=tuple(
+                replace(one, title=named(one.title), answers=tuple(_named_answer(a, named) for a in one.answers))
+                for one in self.data_sets
+            ),
+            data_and_method=tuple(
+                replace(row, name=named(row.name), text=row.text and named(row.text)) for row in self.data_and_method
+            ),
+            limits=tuple(map(named, self.limits)),
+            next_steps=tuple(replace(s, why=named(s.why), outlook=named(s.outlook)) for s in self.next_steps),
+            challenges=tuple(map(named, self.challenges)),
+            methods=tuple(replace(m, purpose=named(m.purpose), how=named(m.how)) for m in self.methods),
+        )
 
     def rank_score(self, entry: RunEntry) -> float | None:
         """Return what a run is ranked by, higher being better; None if it has no rank."""
