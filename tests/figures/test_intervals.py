@@ -75,6 +75,15 @@ class TestHeadline:
         assert all(narrow.places(row.title)[0][0] == 0 for row in ROWS)
         assert narrow.places("Kernel 7")[0][1] < narrow.lines("w")[0][1]
 
+    def test_ticks_of_values_near_each_other_differ(self, drawn) -> None:
+        rows = [
+            replace(row, estimate=value, interval=None, points=())
+            for row, value in zip(ROWS[:2], (0.9992, 0.9973), strict=True)
+        ]
+        drawing = drawn(headline(rows, ("a",), is_fraction=False))
+        ticks = [text for text in drawing.texts if text.startswith("0.99")]
+        assert len(ticks) == len(set(ticks)) > 2
+
     def test_a_loss_is_no_percentage(self, drawn) -> None:
         rows = [replace(row, estimate=3 - row.estimate, interval=None, points=()) for row in ROWS]
         drawing = drawn(headline(rows, ("a",), is_fraction=False))

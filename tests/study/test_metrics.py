@@ -73,6 +73,7 @@ class TestPrimaryMetric:
             ({"metric_for_best_model": "value", "greater_is_better": "False"}, "eval_value", True),
             ({"metric": "other", "mode": "min"}, "value", None),
             ({"mode": "train"}, "value", None),
+            ({"directions": "['MAXIMIZE', 'MINIMIZE']"}, "!", None),
             ({"direction": "MAXIMIZE"}, "val_loss", True),
         ],
     )

@@ -5,6 +5,7 @@ Each figure is drawn for a wide place, with the names at the left, and for a nar
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -162,7 +163,10 @@ def _headline_axis(rows: Sequence[ConfigurationRow], baseline: Baseline | None, 
     room = 0.04 * (high - low) or 0.05 * abs(high) or 0.5
     if is_fraction and low >= 0 and high <= 1:
         return _Axis(max(0.0, low - 0.03), 1.0, lambda value: f"{number_text(round(100 * value, 1))}%", baseline)
-    return _Axis(low - room, high + room, lambda value: f"{value:.3g}".replace("-", wording.MINUS), baseline)
+    # as many digits as tell ticks apart, which are about a tenth of the axis from each other
+    axes = max(abs(low), abs(high)) / (high - low + 2 * room)  # how many lengths of the axis the values are from 0
+    digits = max(wording.SIGNIFICANT, math.ceil(math.log10(axes or 1.0)) + 2)
+    return _Axis(low - room, high + room, lambda value: f"{value:.{digits}g}".replace("-", wording.MINUS), baseline)
 
 
 def title_of_configurations(rows: Sequence[ConfigurationRow]) -> str:

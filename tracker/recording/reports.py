@@ -284,7 +284,8 @@ def build_report(
     runs : ExperimentRuns or sequence of Run
         As `load_runs` returns them.
     metric : str, optional
-        What the runs are ranked by; by default the experiment's own metric, or the validation accuracy.
+        What the runs are ranked by; by default the experiment's own metric, the validation accuracy, or what else was
+        logged: a validation metric before one of test data.
     minimise : bool, optional
         Whether a lower metric is better, if its name doesn't say so.
     alpha : float, 1e-6 to 0.5

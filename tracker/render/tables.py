@@ -6,6 +6,7 @@ import math
 import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -85,7 +86,7 @@ _LOGGED_ACCURACY = _column("Validation accuracy", wording.percent_cell, _accurac
 
 def _logged_score(report: Report) -> tuple[Column, ...]:
     """Return the column of the primary metric as logged, if it isn't the loss or the accuracy."""
-    column = _column(_score_title(report.metric), wording.metric_text, lambda result: result.score, primary=True)
+    column = Column(_score_title(report.metric), _score_writer_of(report), primary=True)
     return () if report.metric.is_standard else (column,)
 
 
@@ -211,6 +212,12 @@ def _other_metrics_text(report: Report) -> list[str]:
         more = wording.capitalised(wording.count_words(others.more, "more metric"))
         sentences.append(f"{more} {'was' if others.more == 1 else 'were'} logged: --format csv has every metric.")
     return sentences
+
+
+@lru_cache(maxsize=1)
+def _score_writer_of(report: Report) -> Callable[[RunEntry], Markup]:
+    """Return the same for all runs of a report, cached because each section asks for it."""
+    return score_writer(report.entries)
 
 
 def score_writer(entries: Sequence[RunEntry]) -> Callable[[RunEntry], Markup]:

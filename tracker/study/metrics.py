@@ -230,7 +230,7 @@ def _direction_of(run: Run, name: str, *, is_only: bool) -> bool | None:
     targets = [settings[key] for key in _TARGETS if key in settings]
     of_several = _DIRECTION.findall(settings.get("directions", settings.get("direction", "")))
     if len(of_several) > 1:  # of Optuna's several objectives, which are called value_0, value_1, … by default
-        place = words_of(name)[-1]
+        place = next(reversed(words_of(name)), "")
         if len(set(of_several)) == 1:
             return bool(of_several[0][0])
         return bool(of_several[int(place)][0]) if place.isdecimal() and int(place) < len(of_several) else None
