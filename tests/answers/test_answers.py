@@ -250,6 +250,14 @@ class TestPatience:
         runs = [curved(n, str(n), val_loss=FALLING) for n in range(1, 21)]
         assert self.sentence(*runs) == "Yes, for all 20, saving 60 of 220 epochs."
 
+    def test_it_says_what_it_is_about_if_a_run_watched_another_metric(self) -> None:
+        watching = {"monitor": "val_accuracy", "patience": "4", "min_delta": "0"}
+        run = replace(make_run(1, "1101", watching, val_loss=FALLING), tags={})
+        found = answer(build_report("e", [run]), "patience")
+        assert found.sentence.endswith("This is about validation loss; run 1 watched val_accuracy.")
+        assert found.tables[0].title == "Where other patiences on validation loss would have stopped"
+        assert found.tables[0].rows[0][1] == "4 on val_accuracy"
+
     def test_the_best_epoch_counts_if_it_is_unknown_whose_weights_were_kept(self) -> None:
         run = replace(make_run(1, "1101", {"C": "1"}, val_loss=FALLING), tags={})
         found = answer(build_report("e", [run]), "patience")

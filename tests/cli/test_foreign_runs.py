@@ -292,13 +292,11 @@ class TestReport:
 
     def test_report_says_for_lack_of_what_nothing_is_known(self, reported) -> None:
         report = reported("sklearn")
-        for kind in ("best_run", "overfitting", "early_stopping", "learning_rate", "under_training", "classes"):
+        for kind in ("overfitting", "early_stopping", "learning_rate", "under_training", "classes"):
             assert {conclusion["verdict"] for conclusion in of_kind(report, kind)} == {"unknown"}
-        (best,) = of_kind(report, "best_run")
-        assert best["sentence"] == "The best run is unknown: no run logged a number for val_accuracy."
 
-    def test_report_names_the_metrics_that_there_are_instead(self, summarised) -> None:
-        assert "They did log training_accuracy_score, training_f1_score and training_score" in summarised("sklearn")
+    def test_report_says_that_it_ranks_by_training_data_if_there_is_nothing_else(self, summarised) -> None:
+        assert "ranked by training_accuracy_score, which is of training data" in summarised("sklearn")
 
     def test_report_leaves_out_a_search_that_only_holds_its_candidates(self, reported) -> None:
         report = reported("search")

@@ -417,6 +417,14 @@ class TestRunsOfOtherPrograms:
         assert len(report.entries) + len(report.excluded) == len(runs)
         build_comparison("tracker", runs, (runs[0].run_id, odd[0].run_id))
 
+    @pytest.mark.parametrize("others", [0, 1, 4])
+    def test_reports_and_comparisons_take_a_run_that_logged_nothing(self, others: int) -> None:
+        empty = replace(make_run(9, seed=None), tags={})
+        runs = [*writeup()[:others], empty, replace(empty, run_id="8" * 32)]
+        report = build_report("tracker", runs)
+        assert len(report.entries) == (others or 2)
+        build_comparison("tracker", runs, (runs[-1].run_id, runs[0].run_id))
+
     def test_build_report_of_a_thousand_params_names_few_of_those_that_changed_together(self) -> None:
         params = {f"option{i}": str(i) for i in range(1_000)}
         report = build_report("tracker", [*writeup(), make_run(9, "11110000", params)])

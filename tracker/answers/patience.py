@@ -131,8 +131,9 @@ def _table(findings: Findings, known: Sequence[_Found]) -> tuple[Table, ...]:
         kept = "" if details.kept_epoch is None else f" (keeps {details.kept_epoch})"
         rows.append((run, own, f"{details.stop_epoch or NONE}{kept}", *cells, smallest))
     header = ("run", "its patience", "ended at epoch", *(f"with {number}" for number in USUAL), "shortest enough")
+    on_loss = next((details.on_loss for _, details in known if details.on_loss), "")
     more = "" if len(known) <= _MOST_ROWS else f" (the best {_MOST_ROWS} of {len(known)} runs)"
-    return (Table(f"Where other patiences on validation loss would have stopped{more}", header, tuple(rows)),)
+    return (Table(f"Where other patiences{on_loss} would have stopped{more}", header, tuple(rows)),)
 
 
 def _cell(answer: Patience | None, details: EarlyStopping) -> str:
