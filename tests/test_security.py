@@ -15,7 +15,10 @@ from tracker.contained_files import (
 from tracker.runs.samples import MOST_CLASSES, MOST_SAMPLES
 from tracker.store.client import SETTINGS
 from tracker.store.run_files import LARGEST_NPZ, MOST_PROBABILITIES, MOST_ROWS
+from tracker.store.run_files import LARGEST_TABLE as LARGEST_LOGGED_TABLE
 from tracker.store.server import LARGEST_ARCHIVE, LARGEST_TABLE, LONGEST_ANSWER, MOST_PAGES, MOST_RUNS
+from tracker.table import cells
+from tracker.table.runs import MOST_RUNS as MOST_TABLE_RUNS
 
 PAGE = Path(__file__).parents[1] / "SECURITY.md"
 
@@ -28,9 +31,10 @@ def test_limits_are_those_of_the_code() -> None:
     assert [limit for _, limit in rows][2:] == [
         *stated,
         f"{MOST_SAMPLES:,}; {MOST_CLASSES:,}; {MOST_PROBABILITIES:,}; {MOST_ROWS:,}",
+        f"{cells.MOST_ROWS:,}; {cells.MOST_COLUMNS:,}; {cells.MOST_CELLS:,}; {MOST_TABLE_RUNS:,}",
         f"{LONGEST_ANSWER >> 20} MiB",
         f"{MOST_PAGES:,}; {MOST_RUNS:,}",
         SETTINGS["MLFLOW_HTTP_REQUEST_TIMEOUT"],
     ]
     assert LARGEST_SOURCE == LARGEST_ARTIFACT == LARGEST_ARCHIVE
-    assert LARGEST_TABLE == LONGEST_ANSWER
+    assert LARGEST_TABLE == LONGEST_ANSWER == LARGEST_LOGGED_TABLE

@@ -95,7 +95,17 @@ class TestReport:
 def test_compare_takes_a_table(table: Tracker) -> None:
     compared = table("compare", "big", "small", "samples.csv", "--fail-if-worse")
     assert compared.status == 0
-    assert "18 clips that only run 1 gets correct" in compared.out
+    assert "18 samples that only run 1 gets correct" in compared.out
+
+
+def test_compare_shows_no_labels_and_confidence_that_a_table_lacks(table: Tracker) -> None:
+    lines = [f"{run},s{i},{int(i >= wrong)}" for run, wrong in (("a", 1), ("b", 5)) for i in range(9)]
+    Path("hits.csv").write_text("\n".join(["run,sample,correct", *lines]))
+    shown, written = (table("compare", "a", "b", "hits.csv", *form).out for form in ((), ("--format", "markdown")))
+    assert "4 samples that only run 1 gets correct, clearest first:" in shown
+    assert "confidence" not in shown
+    assert "| Sample |\n| --- |\n| <code>s1</code> |\n" in written
+    assert "## Classes" not in written
 
 
 def test_runs_takes_a_table(table: Tracker) -> None:

@@ -418,10 +418,13 @@ def _clips(runs: Sequence[str], view: ClipsView, sample: SampleName) -> Iterator
     yield ""
     clearest = ", clearest first" if clips.n > 1 else ""
     what = f"{sample.many if clearest else sample.one} that only {{}} gets correct{clearest}"
-    yield f"{clips.n} {what.format(view.only.called)}; confidence is the probability given to the label:"
+    meaning = "; confidence is the probability given to the label" if view.has_confidence else ""
+    yield f"{clips.n} {what.format(view.only.called)}{meaning}:"
     headings = (sample.one, "label", *(f"confidence of {run}" for run in runs), f"{view.other.called} predicts")
-    rows = ((*row[:4], row[4] or "-") for row in clips.shown)
-    yield table(headings, rows, (2, 3))
+    shown = [0, *((1,) if view.has_labels else ()), *((2, 3) if view.has_confidence else ())]
+    shown += [4] if view.has_labels else []
+    rows = [[row[place] or "-" for place in shown] for row in clips.shown]
+    yield table([headings[place] for place in shown], rows, (2, 3) if view.has_confidence else ())
     if clips.more:
         yield f"{clips.more} more: --format json has all of them."
 

@@ -19,7 +19,7 @@ from tracker.next_steps.command_line import shell_line
 from tracker.next_steps.steps import why_no_step
 from tracker.render import tables
 from tracker.render.sanitize import note_beginning, plain
-from tracker.runs.logged import SHORT_ID
+from tracker.runs.logged import NO_LABEL, SHORT_ID
 from tracker.wording import NONE, capitalised, duration, level_cell, listing, option_title, option_words
 
 if TYPE_CHECKING:
@@ -377,6 +377,8 @@ class ClipsView:
     other: ComparedRun
     # path, label, the probability that each run gives the label, what the other run predicts
     clips: Excerpt[tuple[str, str, Markup, Markup, str | None]]
+    has_labels: bool  # whether classes are known, and not only which clips are correct
+    has_confidence: bool  # whether probabilities were logged
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -438,4 +440,10 @@ def _clips(comparison: Comparison, run: int) -> ClipsView:
     for clip in clips.shown:
         first, second = (plain(wording.percent_cell(probability)) for probability in clip.probabilities)
         rows.append((clip.clip, clip.label, first, second, clip.predicted[1 - run]))
-    return ClipsView(comparison.runs[run], comparison.runs[1 - run], Excerpt(tuple(rows), clips.more))
+    return ClipsView(
+        comparison.runs[run],
+        comparison.runs[1 - run],
+        Excerpt(tuple(rows), clips.more),
+        has_labels=any(clip.label != NO_LABEL for clip in comparison.clips),
+        has_confidence=any(p is not None for clip in comparison.clips for p in clip.probabilities),
+    )
