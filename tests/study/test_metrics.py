@@ -47,6 +47,11 @@ class TestPrimaryMetric:
         found = primary_metric([made(1, metrics=dict.fromkeys(logged.split(), 0.5))], None)
         assert (found.name, found.part, found.is_picked) == (name, part, True)
 
+    def test_primary_metric_is_not_one_that_ended_without_a_number(self, made: MakeRun) -> None:
+        lost = {"val_f1": [0.5, math.nan], "test_f1": [0.2, 0.3]}
+        assert primary_metric([made(1, **lost)], None).name == "test_f1"
+        assert primary_metric([made(1, **lost, val_loss=[0.4, math.nan])], None).name == "val_f1"
+
     def test_primary_metric_is_a_score_of_any_estimator(self, made: MakeRun) -> None:
         names = ("SVC_score_Xb", "LogisticRegression_score_Xb", "training_f1_score")
         runs = [made(n, metrics={name: 0.5, "training_f1_score": 0.9}) for n, name in enumerate(names[:2])]
@@ -133,6 +138,10 @@ class TestInOneUnit:
         assert [run.in_no_unit for run in runs] == [(), ("val_accuracy",), ()]
         assert accuracies(*runs) == pytest.approx([0.85, 853.0, 0.86])
         assert primary_metric(runs, None).is_accuracy
+
+    def test_counts_beside_fractions_of_another_part_stay_as_they_are(self, made: MakeRun) -> None:
+        runs = [made(i, metrics={"val_accuracy": value, "accuracy": 0.9}) for i, value in enumerate((110.0, 95.0))]
+        assert all(run is before for run, before in zip(in_one_unit(runs), runs, strict=True))
 
     def test_a_last_value_below_1_is_in_percent_if_the_run_once_was_above(self, made: MakeRun) -> None:
         diverged, _ = in_one_unit([made(1, val_accuracy=[50.0, 1.0]), made(2, val_accuracy=[0.5, 0.7])])

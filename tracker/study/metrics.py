@@ -186,8 +186,13 @@ def _candidates(runs: Sequence[Run]) -> list[str]:
 
 
 def _scores(run: Run) -> set[str]:
-    """Return the metrics of a run that may rank it and have a number."""
-    by_step = {name for name, curve in run.curves.items() if is_score(name) and np.isfinite(curve.values).any()}
+    """Return the metrics of a run that may rank it and have a number: the last one, or one at the best epoch."""
+    has_best = any(role_of(name) == (LOSS, "validation") for name in run.curves)
+    by_step = {
+        name
+        for name, curve in run.curves.items()
+        if is_score(name) and np.isfinite(curve.values if has_best else curve.values[-1:]).any()
+    }
     return by_step | {name for name, value in run.metrics.items() if is_score(name) and math.isfinite(value)}
 
 
@@ -294,8 +299,9 @@ def is_fraction(value: float | None) -> bool:
 def in_one_unit(runs: Sequence[Run]) -> tuple[Run, ...]:
     """Return runs with fractions where a share (an accuracy, an F1, …) was logged in percent and as a fraction.
 
-    A metric that a run ever logged above 1 is in percent there, above 100 in no known unit. If no run logged it as a
-    fraction, all stay as they are: then the values are in one unit.
+    A metric that a run ever logged above 1 is in percent there, above 100 in no known unit. If no run logged the
+    quantity as a fraction, all stay as they are: then the values are in one unit. So do those of a part of the data of
+    which some are above 100 and none is a fraction, which may be counts.
     """
     values: dict[str, list[tuple[int, str, float]]] = defaultdict(list)
     for index, run in enumerate(runs):
@@ -306,9 +312,12 @@ def in_one_unit(runs: Sequence[Run]) -> tuple[Run, ...]:
     for quantity, found in values.items():
         above = [(index, name, value) for index, name, value in found if value > 1 + _ROUNDING]
         judged = quantity == ACCURACY and any(run.validation for run in runs)
+        counted = {part_of(name) for _, name, value in above if value > _PERCENT + _ROUNDING}
+        counted -= {part_of(name) for _, name, value in found if value <= 1 + _ROUNDING}
         if judged or len(above) < len(found):
             for index, name, value in above:
-                (in_no_unit if value > _PERCENT + _ROUNDING else in_percent)[index].append(name)
+                if part_of(name) not in counted:
+                    (in_no_unit if value > _PERCENT + _ROUNDING else in_percent)[index].append(name)
     return tuple(
         replace(_divided(run, in_percent[index]), in_no_unit=tuple(in_no_unit[index]))
         if index in in_percent or index in in_no_unit
