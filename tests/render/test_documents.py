@@ -75,6 +75,21 @@ class TestRenderMarkdown:
             "| 3 | 3 | 1e-3 | ×0.5 after 15 | 20 | **26/30** | 86.7 | 70.3–94.7 | 0.371 | 24 | 44 | 62 | <code>" in text
         )
 
+    @pytest.mark.parametrize(
+        ("page", "link"),
+        [
+            ("http://host:5000/#/experiments/1/runs/a", "](http://host:5000/#/experiments/1/runs/a)"),
+            ("http://host:5000/)<b>/#/experiments/1/runs/a", ""),
+            ("", ""),
+        ],
+    )
+    def test_ids_lead_to_a_servers_pages(self, report, page: str, link: str) -> None:
+        (entry, *_) = report.entries
+        there = changed(entry, run=replace(entry.run, page=page))
+        text = render_markdown(replace(report, sections=(Section("Conv=7", (there,)),)), ())
+        assert ("](http" in text) == bool(link)
+        assert link in text
+
     def test_several_seeds_share_a_section_with_a_row_each(self, report) -> None:
         seeds = (report.entries[0], changed(report.entries[0], index=8))
         text = render_markdown(replace(report, sections=(Section("Conv=7", seeds),)), ())

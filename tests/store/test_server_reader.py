@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -59,12 +60,14 @@ class TestReadServer:
     def test_read_server_brings_back_the_same_as_reading_the_database(self, served: Served) -> None:
         run_id = write_through(served.http, "over http")
         MlflowClient(served.http.uri).log_inputs(run_id, mlflow_inputs())
-        over_http, direct = (read_experiment(location, "over http") for location in served)
+        direct, over_http = (read_experiment(location, "over http") for location in served)
         assert over_http.tags == direct.tags
         assert over_http.unreadable == direct.unreadable
         assert [broken.path for broken in direct.unreadable] == ["dataset.csv"]
         (one,), (other,) = over_http.runs, direct.runs
         assert one.run_id == run_id
+        assert re.fullmatch(rf"{served.http.uri}/#/experiments/\d+/runs/{run_id}", one.page)
+        assert other.page == ""
         assert plain(one) == plain(other)
         assert one.datasets == other.datasets
         assert set(one.datasets) >= set(USED)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table
 from tracker.runs.facts import Found, data_facts
+from tracker.study.sample_name import CLIPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
 
 _IN_SEVERAL_PARTS = "in more than one part of the split, so validation accuracy is too optimistic."
 _SEVERAL_LABELS = "more than one label, so no model can classify every copy correctly."
-_MAY_SHARE = (
-    "so clips of one artist, speaker or recording may be in both training and validation; accuracy would then be too "
-    "optimistic."
-)
+_MAY_SHARE = "so clips of one {} may be in both training and validation; accuracy would then be too optimistic."
+_SOURCES_OF_AUDIO, _SOURCES = "artist, speaker or recording", "person, place or other source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class DataChecks(Details):
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return what makes the validation accuracy too optimistic, or may."""
-        del conclusion, wording
+        del conclusion
         parts = []
         for found, one, several, consequence in (
             (self.shared_recordings, "recording is", "recordings are", _IN_SEVERAL_PARTS),
@@ -50,7 +49,8 @@ class DataChecks(Details):
                 parts.append(f"{found.n:,} {one if found.n == 1 else several} {consequence}")
         if not self.groups:
             why = "No groups were logged" if self.groups is None else "The data names no groups"
-            parts.append(f"{why}, {_MAY_SHARE}")
+            sources = _SOURCES_OF_AUDIO if wording.sample == CLIPS else _SOURCES
+            parts.append(f"{why}, {_MAY_SHARE.format(sources)}")
         if parts:
             return " ".join(parts)
         if self.cut_groups is None:

@@ -44,6 +44,7 @@ def markdown_environment() -> Environment:
     environment.filters |= {
         "prose": sanitize.prose,
         "alt": sanitize.alt,
+        "address": sanitize.plain,  # of characters that nothing acts on
         "note": sanitize.note_markdown,
         "body": sanitize.body_markdown,
         "commands": sanitize.fence,

@@ -10,6 +10,7 @@ have one. What is left out is counted, and the templates say where it can be see
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         Section,
     )  # fmt: skip
 
+_ADDRESS = re.compile(r"https?://[\w.:~/%-]{1,300}/#/[\w/-]{1,200}", re.ASCII)
 T = TypeVar("T")
 
 MOST_OPEN = 3  # sections of configurations that aren't folded
@@ -81,6 +83,7 @@ class RunRow:
     number: int
     name: str
     short_id: str  # by which the store and commands find it
+    page: str  # where it is shown; empty if nowhere, or if the address is no plain one
     seed: str | None
     levels: tuple[str, ...]
     cells: tuple[Markup, ...]
@@ -282,6 +285,7 @@ def _row(entry: RunEntry, report: Report, columns: Sequence[tables.Column], *, b
         number=entry.number,
         name=entry.run.name,
         short_id=entry.run.run_id[:SHORT_ID],
+        page=entry.run.page if _ADDRESS.fullmatch(entry.run.page) else "",
         seed=seed,
         levels=tuple(level_cell(option, level) for option, level in entry.levels[:MOST_OPTIONS]),
         cells=tuple(column.cell(entry) for column in columns),

@@ -15,6 +15,7 @@ from tracker.conclusions.sample_size import SampleSize
 from tracker.report.model import KeyFigure
 from tracker.report.overview import unlogged_metric
 from tracker.report.ranking_metric import metric_fact
+from tracker.study.param_roles import FOLD
 from tracker.wording import (
     begun,
     capitalised,
@@ -288,7 +289,9 @@ def facts(
     runs = f"{len(study.results):,}"
     if configurations < len(study.results):
         runs = f"{runs} of {counted(configurations, 'configuration')}"
-        runs = f"{runs}, {counted(len(seeds), 'seed')}" if seeds else runs
+        folds = {part for term in study.design.terms for part in term.split if part[0] == FOLD}
+        runs = f"{runs}, {counted(len(folds), 'fold')}" if len(folds) > 1 and cross_validation(study) is None else runs
+        runs = f"{runs}, {counted(len(seeds), 'seed')}" if len(seeds) > (len(folds) > 1) else runs
     elif len(study.results) > 1 and seeds:
         runs = f"{runs}, one seed each"
     in_several = len({result.run.experiment for result in study.results}) > 1

@@ -173,6 +173,7 @@ class Run:
     journal_id: str | None = None
     experiment: str = ""  # the name of its experiment if it is read together with runs of others
     datasets: tuple[UsedDataset, ...] = ()
+    page: str = ""  # the address at which the store shows it; empty if the store is no server
     in_percent: tuple[str, ...] = ()  # metrics that it logged in percent and that are fractions here, as in other runs
     in_no_unit: tuple[str, ...] = ()  # metrics that are fractions in other runs, and in this one above 100
     unread_predictions: str | None = None  # why it isn't known what it predicted, or whether it logged that at all

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from tracker.store.client import (
@@ -83,7 +83,9 @@ class _Server:
             records[info.run_id] = record
         for run_id, curves in curves_by_run(self._history(list(records.values()))).items():
             records[run_id].curves.update(curves)
-        return assemble(name, experiment.tags, records.values(), self.artifacts.fetch, by_epoch, at_once=AT_ONCE)
+        read = assemble(name, experiment.tags, records.values(), self.artifacts.fetch, by_epoch, at_once=AT_ONCE)
+        page = f"{self.location.public}/#/experiments/{experiment.experiment_id}/runs"
+        return replace(read, runs=tuple(replace(run, page=f"{page}/{run.run_id}") for run in read.runs))
 
     def _history(self, records: Sequence[Record]) -> Iterator[MetricRow]:
         parts = [records[start : start + self.limits.runs] for start in range(0, len(records), self.limits.runs)]
