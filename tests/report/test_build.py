@@ -284,6 +284,8 @@ class TestBuildReport:
         ]
         report = build_report("tracker", others)
         assert (report.excluded, len(report.sections)) == ((), 2)  # each is a configuration
+        assert "No run logged its params, so it is unknown which runs are repetitions of others." in report.limits
+        assert "trained once" not in " ".join([*report.limits, *(found.sentence for found in report.conclusions)])
 
     def test_build_report_keeps_a_parent_that_trained(self) -> None:
         parent = run_of(1, {"lr": "0.1"})

@@ -170,7 +170,8 @@ def _compared(training: Curve | None, validation: Curve, best: int) -> Overfitti
     training_fell = apart = None
     if training is not None and np.isin(validation.epochs, training.epochs).all():
         fit, judged = training.values[np.isin(training.epochs, validation.epochs[after])], validation.values[after]
-        training_fell, apart = _rises(-fit), _rises(judged - fit)
+        with np.errstate(invalid="ignore"):  # infinite losses have no difference
+            training_fell, apart = _rises(-fit), _rises(judged - fit)
     return Overfitting(
         best_val_loss=validation.at(best),
         last_val_loss=validation.at(last),

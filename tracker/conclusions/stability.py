@@ -50,12 +50,15 @@ class Spread(Details):
     # of the mean: for other seeds and other clips, or for other seeds alone if the metric is not known by clip. None if
     # only how many clips are correct is known, or for too few runs
     interval: Interval | None = None
+    unlogged: bool = False  # whether no run logged a param, so that no configuration is known
     of_metric: bool = False  # whether it is of the primary metric as it was logged, of which no clip is known
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return how the accuracy of one configuration varies over seeds."""
         if conclusion.verdict == "unknown":
-            why = "no configuration was trained twice on the same clips"
+            why = (
+                "no run logged its params" if self.unlogged else "no configuration was trained twice on the same clips"
+            )
             return f"How much results vary from seed to seed is unknown: {why}."
         if self.of_metric:
             return self._metric_text(conclusion, wording)
@@ -129,7 +132,12 @@ def stability(study: Study) -> tuple[Conclusion, ...]:
     known = (*_spreads(study), *_one_seed_effects(study), *diverged)
     if known or not study.results:
         return known
-    return (Conclusion("stability", "unknown", study.run_ids, Spread()),)
+    return (Conclusion("stability", "unknown", study.run_ids, Spread(unlogged=not _has_params(study))),)
+
+
+def _has_params(study: Study) -> bool:
+    """Return whether any run's configuration is known."""
+    return any(map(study.design.is_known, range(len(study.results))))
 
 
 def _spreads(study: Study) -> Iterator[Conclusion]:
@@ -193,7 +201,9 @@ def _limits(study: Study, _conclusions: Sequence[Conclusion], _wording: Wording)
     sizes = [len(runs) for runs in study.design.configurations]
     if len(sizes) < 2:
         return
-    if max(sizes) == 1:
+    if not _has_params(study):
+        yield "No run logged its params, so it is unknown which runs are repetitions of others."
+    elif max(sizes) == 1:
         once = "with one seed" if any(terms.seed for terms in study.design.terms) else "once"
         yield f"Each configuration was trained {once}, so effects cannot be separated from training noise."
     elif max(sizes) < FEWEST_PAIRS:

@@ -246,9 +246,13 @@ class Design:
         """Runs of equal options, in the order of their first runs; a run without any param is one by itself."""
         runs_of: dict[object, list[int]] = defaultdict(list)
         for run, term in enumerate(self.terms):
-            known = term.levels or term.seed or term.split or term.unset
-            runs_of[term.levels if known else run].append(run)
+            runs_of[term.levels if self.is_known(run) else run].append(run)
         return tuple(map(tuple, runs_of.values()))
+
+    def is_known(self, run: int) -> bool:
+        """Return whether a run logged any param that says how it was trained."""
+        term = self.terms[run]
+        return bool(term.levels or term.seed or term.split or term.unset)
 
     def aliases(self, option: str) -> tuple[str, ...]:
         """Return the options, in the design's order, whose effects cannot be separated from that of one that varies.

@@ -357,6 +357,7 @@ def _kept_epoch(run: Run, losses: Curve | None, best: int | None, stop: int | No
         return restored + 1
     # if early stopping did not end the run, Keras 3 restores the best weights, but Keras 2 keeps the last
     is_both = restores and run.params.get("monitor") == "val_loss" and best == stop
+    is_both = is_both and losses is not None and bool(np.isfinite(losses.values).all())
     return best if run.is_in_format or is_both else None
 
 
