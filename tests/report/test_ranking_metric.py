@@ -106,6 +106,12 @@ class TestRunsWithoutRank:
         assert "Run 4 logged val_f1 as 430, neither a share nor a percentage, so it has no rank." in limits
 
 
+def test_percent_is_said_under_the_names_that_it_was_logged_by() -> None:
+    limits = report_on({"val_accuracy": 0.83}, {"val_acc": 86.2}, {"eval_accuracy": 85.0}).limits
+    said = "Runs 2 and 3 logged val_acc and eval_accuracy in percent and other runs as a fraction"
+    assert f"{said}: percent was divided by 100." in limits
+
+
 class TestOnTestData:
     @pytest.mark.parametrize(
         ("on_test", "point"),

@@ -241,7 +241,7 @@ def _untested_text(findings: Findings, tied: list[Standing], others: int) -> str
     elif findings.repeated:
         why = "these runs do not show how much of that could be chance"
     elif not (metric.is_accuracy or metric.is_loss):
-        why = f"{metric.name} is not known clip by clip"
+        why = f"{metric_words(metric)} is not known clip by clip"
     else:
         why = "the predictions for each clip were not logged"
     return f"Whether {what} worse is unknown: {why}."

@@ -256,7 +256,8 @@ def _score_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> s
 def _tests_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
     """Return what the best run's tests against the others show."""
     if details.why == Obstacle.OTHER_METRIC:
-        return f"Whether the others differ from it cannot be tested: {wording.metric.name} is not known clip by clip."
+        unknown = f"{metric_words(wording.metric)} is not known clip by clip"
+        return f"Whether the others differ from it cannot be tested: {unknown}."
     if details.why is not None:
         others = "the other run differs" if details.others == 1 else "the others differ"
         return f"Whether {others} from it is unknown: {_UNLOGGED[details.why]}."

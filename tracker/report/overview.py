@@ -60,10 +60,14 @@ def _limits_of_metric(study: Study, wording: Wording) -> Iterator[str]:
     if not study.ranking:  # the lead says so
         return
     yield from metric_limits(study)
-    percent_runs = [run for run, result in enumerate(study.results) if metric.name in result.run.in_percent]
-    if percent_runs:
-        who = _who(study, percent_runs, wording)
-        yield f"{who} logged {metric.name} in percent and other runs as a fraction: percent was divided by 100."
+    in_percent = {
+        result.index: name
+        for result in study.results
+        if (name := logged_name(result.run, metric)) in result.run.in_percent
+    }
+    if in_percent:
+        who, names = _who(study, list(in_percent), wording), listing(list(dict.fromkeys(in_percent.values())))
+        yield f"{who} logged {names} in percent and other runs as a fraction: percent was divided by 100."
     yield from _without_rank(study, wording)
     if not metric.is_fraction:
         perhaps = " (a percentage, perhaps)" if all((result.score or 0.0) <= 100 for result in study.results) else ""
