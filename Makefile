@@ -3,10 +3,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := 0.13.9
+OTHER_MLFLOW := 2.22.5
 # Without byte code TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test lint types check wheel truth faults faults-short hostile hostile-short schema lock clean
+.PHONY: install demo test lint types check wheel truth faults faults-short hostile hostile-short compat schema lock clean
 
 install: .venv/installed
 
@@ -66,6 +67,19 @@ hostile: install
 hostile-short: install
 	$(BIN)/python -m bench.hostile --forked --short
 
+# Servers of other versions of MLflow, with artifacts in S3 and on PostgreSQL, are read as what was logged to them.
+compat: install .compat/mlflow-$(OTHER_MLFLOW) .compat/drivers
+	$(BIN)/python -m bench.compat --versions $(OTHER_MLFLOW)
+
+# Its own SQLAlchemy: MLflow 2.22 doesn't know 2.1.
+.compat/mlflow-%:
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check 'mlflow==$*' 'sqlalchemy<2.1' || rm -rf $@
+
+.compat/drivers:
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $@ boto3 'moto[s3,server]' psycopg2-binary \
+	|| rm -rf $@
+
 # The schema of tracker report --format json.
 schema: install
 	$(BIN)/python -c 'from tracker.render import report_schema; print(report_schema(), end="")' > docs/report.schema.json
@@ -75,4 +89,4 @@ lock:
 	  --quiet --output-file requirements.lock
 
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .compat build dist .pytest_cache .mypy_cache .ruff_cache

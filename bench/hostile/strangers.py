@@ -222,7 +222,7 @@ class Truth:
                 exchange.json(answers[name]())
             elif exchange.path in {"/health", "/version"}:
                 exchange.send("OK" if exchange.path == "/health" else "3.17.2", Content_Type="text/plain")
-            elif "mlflow-artifacts" in exchange.path:
+            elif "mlflow-artifacts" in exchange.path and exchange.handler.command != "GET":
                 exchange.json({})
             else:
                 exchange.json({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "there is none"}, 404)

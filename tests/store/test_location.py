@@ -11,6 +11,7 @@ import pytest
 from tests.builders import send_run
 from tracker.errors import StoreError
 from tracker.store.location import (
+    Access,
     Location,
     find_artifacts,
     folders_below,
@@ -49,6 +50,58 @@ class TestLocate:
     )
     def test_locate_finds_the_file_of_a_uri_or_path(self, uri: str, database: Path) -> None:
         assert locate(uri, FOLDER).database == database
+
+    @pytest.mark.parametrize(
+        ("text", "meant"),
+        [
+            ("http://host/#/experiments/1", "http://host"),
+            ("https://me:s3cret@host:80/mlflow/#/experiments/1?token=s3cret", "https://host:80/mlflow"),
+            ("localhost", "http://localhost:5000"),
+            ("localhost:5000", "http://localhost:5000"),
+            ("127.0.0.1:5000/x", "http://127.0.0.1:5000/x"),
+            ("mlflow.example.org:80", "http://mlflow.example.org:80"),
+            ("[::1]:5000", "http://[::1]:5000"),
+            ("http//host", "http://host"),
+            ("https:/me:s3cret@host", "https://host"),
+            ("http:host:5000", "http://host:5000"),
+            ("http:::", "http://localhost:5000"),
+        ],
+    )
+    def test_locate_says_which_address_of_a_server_is_meant(self, text: str, meant: str) -> None:
+        with pytest.raises(StoreError) as error:
+            locate(text, FOLDER)
+        assert str(error.value).endswith(f": did you mean {meant}?")
+        assert "s3cret" not in str(error.value)
+
+    @pytest.mark.parametrize(
+        ("uri", "access"),
+        [
+            ("http://host", Access.SERVER),
+            ("postgresql://me:s3cret@host/x", Access.SQL),
+            ("postgres://me:s3cret@host/x", Access.SQL),
+            ("mysql+pymysql://me:s3cret@host/x", Access.SQL),
+            ("databricks", Access.PLUG_IN),
+            ("databricks://profile", Access.PLUG_IN),
+        ],
+    )
+    def test_locate_knows_how_a_store_elsewhere_is_reached(self, uri: str, access: Access) -> None:
+        found = locate(uri, FOLDER)
+        assert found.access is access
+        assert "s3cret" not in found.public + found.shown
+
+    @pytest.mark.parametrize(
+        ("uri", "what"),
+        [
+            ("databricks-uc", "holds no runs: did you mean databricks"),
+            ("uc", "holds no runs"),
+            ("azureml://x", "needs MLflow's plug-in for it: `pip install azureml-mlflow`"),
+            ("arn:aws:sagemaker:eu-1:1:server/x", "reading arn:aws:sagemaker:eu-1:1:server/x needs .*sagemaker-mlflow"),
+            ("dbfs:/x", "cannot use the store dbfs:/x: give a SQLite file"),
+        ],
+    )
+    def test_locate_says_in_a_line_what_a_store_needs(self, uri: str, what: str) -> None:
+        with pytest.raises(StoreError, match=what):
+            locate(uri, FOLDER)
 
     def test_locate_takes_a_file_of_any_name_for_a_database(self, tmp_path: Path) -> None:
         (tmp_path / "runs").touch()
@@ -112,7 +165,13 @@ class TestLocate:
 
     @pytest.mark.parametrize(
         "uri",
-        ["postgresql://me:secret@host/db", "me:secret@host", "file://me:secret@host/x", "sqlite://me:secret@host/x"],
+        [
+            "oracle://me:secret@host/db",
+            "http:s://me:secret@host",
+            "me:secret@host",
+            "file://me:secret@host/x",
+            "sqlite://me:secret@host/x",
+        ],
     )
     def test_locate_refuses_what_is_no_store_without_repeating_a_password(self, uri: str) -> None:
         with pytest.raises(StoreError) as error:

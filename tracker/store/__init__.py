@@ -302,13 +302,14 @@ def store_at(tracking_uri: str | None, folder: Path) -> Store:
     It is ``sqlite:///`` with a relative or absolute path, a path to a database or to its folder, or the address of a
     tracking server; None or empty: MLflow's default, ``sqlite:///mlflow.db``. Relative paths are relative to `folder`.
     One of MLflow's file stores, which is only read, is a ``file:`` URI, a path to its folder or to the one that it is
-    in, or what is in ``./mlruns`` if there is no ``mlflow.db``. Raises `StoreError` if it is of a kind that can't be
-    used safely.
+    in, or what is in ``./mlruns`` if there is no ``mlflow.db``. PostgreSQL, MySQL and SQL Server are only read, too, as
+    is what MLflow's own client reaches: ``databricks``, and what plug-ins of it are installed for. Raises `StoreError`
+    if it is of a kind that can't be used safely.
     """
     from tracker.store.location import locate
     from tracker.store.mlflow_store import store_of
 
-    return store_of(locate(tracking_uri, folder))
+    return store_of(locate(tracking_uri, folder), folder)
 
 
 def store_beside(tracking_uri: str, folder: Path) -> Store:

@@ -23,6 +23,7 @@ from tracker.atomic_files import replace_path
 from tracker.contained_files import UnsafePathError, check_place, open_folder
 from tracker.errors import StoreError
 from tracker.printable import with_command
+from tracker.runs import RUN_OPTIONS
 from tracker.runs.logged import DEFAULT_METRIC
 from tracker.store import BusyError, FilterError, GoneError, StoreState, UnreachableError, now_ms
 from tracker.store.database import (
@@ -37,6 +38,7 @@ from tracker.store.database import (
     state_of,
 )
 from tracker.store.location import (
+    Access,
     folder_below,
     path_of,
     public_text,
@@ -93,6 +95,7 @@ for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)  # errors are raised, and printed once
 
 __all__ = [
+    "MlflowClient",
     "MlflowException",
     "NotServedError",
     "ServerClient",
@@ -115,7 +118,7 @@ def client_of(location: Location) -> MlflowClient | ServerClient:
     `UnreachableError` if the server doesn't answer.
     """
     with one_line_errors(f"cannot open the store {location.shown}"):
-        if not location.database:
+        if location.access is Access.SERVER:
             return server_client(location)
         from sqlalchemy.exc import OperationalError  # which a client of a server does without
 
@@ -154,8 +157,20 @@ def matching_runs(location: Location, experiment: str, filter_string: str) -> fr
         except MlflowException as error:
             if error.error_code != "INVALID_PARAMETER_VALUE":
                 raise
-            reason = in_one_line(error)
-    raise FilterError(f"the filter {filter_string!r} isn't of MLflow's syntax: {reason}")
+    raise FilterError(
+        f"the filter {filter_string!r} isn't of MLflow's syntax: write a param as {_param_meant(filter_string)}, a "
+        "metric as metrics.val_accuracy > 0.8, a tag as tags.NAME = 'text', and join them by AND"
+    )
+
+
+_COMPARISON = re.compile(r"""\s*(?:params?\.)?(\w+)\s*=+\s*['"]?([\w.+-]+)['"]?\s*""")
+
+
+def _param_meant(filter_string: str) -> str:
+    """Return the condition on a param that a filter seems to mean, or that of an example."""
+    name, value = found.groups() if (found := _COMPARISON.fullmatch(filter_string)) else ("kernel", "7")
+    param = next((option.params[0] for option in RUN_OPTIONS if option.params and name in option.spellings), name)
+    return f"params.{param} = '{value}'"
 
 
 def _matching(client: MlflowClient | ServerClient, experiment_id: str, filter_string: str) -> Iterator[str]:

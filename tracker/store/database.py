@@ -75,7 +75,7 @@ _OWN_COLUMNS = {
     "runs": {"run_uuid", "experiment_id", "artifact_uri", "lifecycle_stage"},
 }
 # Tables that runs are read from. A view in the place of one would compute what is read, for ever if it likes.
-_READ = {
+READ = {
     "experiments", "experiment_tags", "runs", "params", "tags", "latest_metrics", "metrics", "inputs", "datasets",
     "input_tags",
 }  # fmt: skip
@@ -85,7 +85,7 @@ _CREATED = re.compile(rb"CREATE TABLE \"?(\w+)")
 _SCHEMA_BYTES = 1 << 20  # of a file's beginning, where SQLite keeps the schema
 
 # Columns that runs are read from, and what MLflow added later, if it did: `tracker.store.reader` does without.
-_NEEDED = {
+NEEDED = {
     "experiments": {"experiment_id", "name", "lifecycle_stage"},
     "runs": {
         "run_uuid",
@@ -178,7 +178,7 @@ def has_run_of(database: Path, run_id: str, journal: str) -> bool:
 def _state_within(connection: sqlite3.Connection) -> StoreState:
     tables, views = _names(connection, "table"), _names(connection, "view")
     revision = _revision(connection, tables)
-    if tables and (views & _READ or not _is_of_mlflow(connection, tables, revision)):
+    if tables and (views & READ or not _is_of_mlflow(connection, tables, revision)):
         return StoreState.FOREIGN
     if revision == supported_revisions()[0]:
         return StoreState.READY
@@ -220,7 +220,7 @@ def require_readable(database: Path) -> None:
     if state in _OF_ANOTHER:
         with reading(database) as connection:
             present = columns_of(connection)
-        missing = sorted(f"{table}.{name}" for table, names in _NEEDED.items() for name in names - present[table])
+        missing = sorted(f"{table}.{name}" for table, names in NEEDED.items() for name in names - present[table])
         if missing:
             raise StoreError(
                 f"the store {database} can't be read, as it lacks {', '.join(missing[:5])}, which MLflow has had since "
@@ -240,7 +240,7 @@ def check_current(database: Path) -> None:
 def columns_of(connection: sqlite3.Connection) -> dict[str, frozenset[str]]:
     """Return the columns of each table that runs are read from; none of one that is missing."""
     names = "SELECT name FROM pragma_table_info(?)"
-    return {table: frozenset(name for (name,) in connection.execute(names, (table,))) for table in sorted(_READ)}
+    return {table: frozenset(name for (name,) in connection.execute(names, (table,))) for table in sorted(READ)}
 
 
 def refusal(database: Path, state: StoreState) -> str:

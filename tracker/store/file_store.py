@@ -19,37 +19,35 @@ isn't as MLflow writes it is left out and counted, as rows of a database are.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import yaml
 
 from tracker.contained_files import Folder, open_folder, read_all
 from tracker.errors import StoreError
-from tracker.store import BY_EPOCH_RUNS, Condition, Experiment, StoreState, UnreadableRows
-from tracker.store.location import ArtifactFolder, find_artifacts, path_of, restore_artifacts
+from tracker.store import Experiment, UnreadableRows
+from tracker.store.location import ArtifactFolder, find_artifacts, path_of
 from tracker.store.mlflow_run import (
     CONTEXT_TAG,
     KEY_LENGTH,
     Record,
     assemble,
-    check_keys,
-    check_start,
     curves_by_run,
     unknown_experiment,
     used_dataset,
 )
+from tracker.store.read_only import Reader, read_only_store
 from tracker.store.reader import check_has_runs, is_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tracker.runs import UsedDataset
-    from tracker.runs.events import Started
-    from tracker.store import ByEpoch, RunName, Store
+    from tracker.store import ByEpoch, Store
     from tracker.store.location import Location
     from tracker.store.mlflow_run import MetricRow
 
@@ -76,82 +74,24 @@ _INT64 = range(-(2**63), 2**63)
 
 def file_store_of(location: Location, root: Path) -> Store:
     """Return the file store in a folder."""
-    return _FileStore(location, root)
+
+    def read(experiment: str, by_epoch: ByEpoch) -> Experiment:
+        with _one_line_errors(location):
+            return check_has_runs(_read(location, root, experiment, by_epoch), location.shown)
+
+    def experiment_name(experiment_id: str) -> str | None:
+        with _one_line_errors(location):
+            return next((each.name for each in _experiments(root) if each.path.name == experiment_id), None)
+
+    return read_only_store(location, Reader("one of MLflow's file stores", read, experiment_name, root=root))
 
 
-@dataclass(frozen=True, slots=True)
-class _FileStore:
-    """See `tracker.store.Store`, which documents each method."""
-
-    location: Location
-    root: Path
-
-    @property
-    def uri(self) -> str:
-        return self.location.uri
-
-    @property
-    def has_login(self) -> bool:
-        return False
-
-    @property
-    def shown(self) -> str:
-        return self.location.shown
-
-    @property
-    def folder(self) -> Path | None:
-        return self.root.parent
-
-    @property
-    def has_no_file(self) -> bool:
-        return not self.root.exists()
-
-    def check_start(self, started: Started) -> None:
-        check_start(started)
-
-    def check_metrics(self, names: Iterable[str]) -> None:
-        check_keys("metric", names)
-
-    def read(self, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUNS) -> Experiment:
-        if self.has_no_file:
-            raise StoreError(f"the store {self.shown} does not exist: give another --tracking-uri")
-        try:
-            return check_has_runs(_read(self.location, self.root, experiment, by_epoch), self.shown)
-        except OSError as error:
-            raise StoreError(f"cannot read the store {self.shown}: {error}") from error
-
-    def matching_runs(self, experiment: str, filter_string: str) -> frozenset[str]:
-        raise StoreError(f"--filter {filter_string!r} can't be used in {experiment!r}: {self._refusal}")
-
-    def experiment_name(self, experiment_id: str) -> str | None:
-        try:
-            return next((each.name for each in _experiments(self.root) if each.path.name == experiment_id), None)
-        except OSError as error:
-            raise StoreError(f"cannot read the store {self.shown}: {error}") from error
-
-    def run_names(self) -> tuple[RunName, ...]:
-        return ()  # a file for each would have to be read
-
-    def has_run(self, *_run: object, **_named: object) -> bool:
-        return False  # no journal is ever uploaded to one
-
-    def examine(self, **_options: object) -> Condition:
-        return Condition(StoreState.FOREIGN, refusal=self._refusal)
-
-    def restore_artifacts(self, uri: str | None, paths: Iterable[str], into: Path, folder: Path) -> tuple[str, ...]:
-        return restore_artifacts(uri, paths, into, folder)
-
-    @property
-    def _refusal(self) -> str:
-        return (
-            f"{self.shown} is one of MLflow's file stores, which tracker only reads: to write, give another one, such "
-            "as --tracking-uri sqlite:///mlflow.db"
-        )
-
-    def _refuse(self, *_arguments: object, **_named: object) -> NoReturn:
-        raise StoreError(self._refusal)
-
-    check_usable = open_upload = log_report = save_model = set_aside = relocate = serve_ui = _refuse
+@contextmanager
+def _one_line_errors(location: Location) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"cannot read the store {location.shown}: {error}") from error
 
 
 def _read(location: Location, root: Path, name: str, by_epoch: ByEpoch) -> Experiment:

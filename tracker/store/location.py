@@ -1,7 +1,8 @@
 """Where a store and its artifacts are: what a tracking URI means, without opening anything.
 
 A store is a SQLite database, with its artifacts under ``mlruns/`` beside it, a tracking server, or one of MLflow's file
-stores, a folder that is mostly called ``mlruns`` too. URIs are absolute, so that a change of the working directory
+stores, a folder that is mostly called ``mlruns`` too. Those in other databases, and those that MLflow's own client or a
+plug-in of it reaches, are read only. URIs are absolute, so that a change of the working directory
 changes nothing. A run's artifacts on this machine are found even if the folder of the store was moved.
 
 What is a secret is decided here alone: `public_uri` is what may be written and printed of a URI, `without_secrets` of
@@ -18,6 +19,8 @@ import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
+from importlib.metadata import entry_points
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,8 +35,26 @@ if TYPE_CHECKING:
 
 DATABASE_NAME = "mlflow.db"  # MLflow's own default, so that a plain `mlflow ui` in the same folder shows the same runs
 
+_DATABASES = {"postgresql", "mysql", "mssql"}  # beside SQLite, by the names that SQLAlchemy has for them
+
+_PLUG_INS = {"azureml": "azureml-mlflow", "arn": "sagemaker-mlflow"}  # packages, by the scheme that they serve
+_PLUG_IN_GROUP = "mlflow.tracking_store"  # of entry points
+_DATABRICKS, _REGISTRIES = "databricks", ("databricks-uc", "uc")  # MLflow's client reaches the former by itself
+_SERVER_SCHEMES = {"http", "https"}
+_SQLITE_SCHEMES = {"sqlite", "sqlite+pysqlite"}
+
 _ARTIFACTS = "mlruns"
 _DATABASE_SUFFIXES = {".db", ".sqlite", ".sqlite3"}
+
+
+class Access(Enum):
+    """How a store is reached."""
+
+    SQLITE = "a file"
+    FILES = "a folder"
+    SERVER = "HTTP"
+    SQL = "SQLAlchemy"
+    PLUG_IN = "MLflow's client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +67,96 @@ class Location:
     files: Path | None = None  # the folder of a file store, which is only read
 
     @property
+    def access(self) -> Access:
+        """How the store is reached."""
+        if self.database or self.files:
+            return Access.SQLITE if self.database else Access.FILES
+        scheme = _scheme_of(self.uri)
+        if scheme in _SERVER_SCHEMES:
+            return Access.SERVER
+        return Access.SQL if _kind_of_database(scheme) else Access.PLUG_IN
+
+    @property
     def shown(self) -> str:
         """Path or address as a person would write it, without credentials."""
         path = self.database or self.files
-        return without_secrets(str(path)) if path else public_uri(self.uri)
+        return without_secrets(str(path)) if path else _public(self.uri)
 
     @property
     def public(self) -> str:
         """The URI without credentials, which names the same store."""
-        return self.uri if self.database or self.files else public_uri(self.uri)
+        return self.uri if self.database or self.files else _public(self.uri)
 
 
 def locate(tracking_uri: str | None, folder: Path) -> Location:
     """Return where the store of a tracking URI is; see `tracker.store.store_at`."""
     text = (tracking_uri or "").strip()
-    start, colon, _ = text.partition(":")
-    scheme = start.lower() if colon and "/" not in start else ""  # a path may have a colon after a slash
-    if scheme in {"http", "https"}:
+    if meant := _address_meant(text):
+        what = "is a page of MLflow's UI" if _PAGE.fullmatch(text) else "isn't the address of a tracking server"
+        shown = public_uri(text)
+        shown = "the store" if _AT.search(shown) else shown  # in which a login is left
+        raise StoreError(f"{shown} {what}: did you mean {public_uri(meant)}?")
+    scheme = _scheme_of(text)
+    if scheme in _SERVER_SCHEMES:
         return Location(text.rstrip("/"), None, "")
-    if scheme in {"sqlite", "sqlite+pysqlite"}:
+    if scheme in _SQLITE_SCHEMES:
         return _beside(_sqlite_path(text), folder)
-    if scheme not in {"", "file"}:
+    if scheme == "file":
+        return _of_file_uri(text, folder)
+    if scheme or text in {_DATABRICKS, *_REGISTRIES}:
+        return _elsewhere(text, scheme or text)
+    return _of_path(text, folder)
+
+
+def _scheme_of(text: str) -> str:
+    """Return the scheme of a URI; a path may have a colon after a slash."""
+    start, colon, _ = text.partition(":")
+    return start.lower() if colon and "/" not in start else ""
+
+
+_PAGE = re.compile(r"(https?://[^#]*?)/?#/[^@]*", re.IGNORECASE)  # of MLflow's UI, as a browser shows it
+_MISSPELT = re.compile(r"(https?)(?!://[^/:])(?::[:/]*|//+)(.*)", re.IGNORECASE | re.DOTALL)
+_WITHOUT_SCHEME = re.compile(r"(?:[\w.-]+|\[[\d:a-f]+\]):\d{1,5}(?:/[^@]*)?", re.IGNORECASE)
+_EXAMPLE = "http://localhost:5000"
+
+
+def _address_meant(text: str) -> str | None:
+    """Return the address of a server that a misspelt one, or that of a page, stands for; None if it is neither."""
+    if page := _PAGE.fullmatch(text):
+        return page[1]
+    if misspelt := _MISSPELT.fullmatch(text):
+        rest = _AT.split(misspelt[2])[-1]  # without a login, which may be misspelt too
+        return f"{misspelt[1].lower()}://{rest}" if rest else _EXAMPLE
+    if text.lower() == "localhost":
+        return _EXAMPLE
+    return f"http://{text}" if _WITHOUT_SCHEME.fullmatch(text) else None
+
+
+def _public(uri: str) -> str:
+    return public_uri(uri) if "://" in uri else without_secrets(uri)  # such as ``arn:aws:sagemaker:…``
+
+
+def _kind_of_database(scheme: str) -> str | None:
+    """Return which of the databases, other than SQLite, a scheme is of; None if of none."""
+    kind = {"postgres": "postgresql"}.get(scheme, scheme).partition("+")[0]
+    return kind if kind in _DATABASES else None
+
+
+def _elsewhere(uri: str, scheme: str) -> Location:
+    """Return a store that is in another database, or that MLflow's own client or a plug-in of it reaches."""
+    if scheme in _REGISTRIES:
+        raise StoreError(f"{uri} is a registry of models, which holds no runs: did you mean {_DATABRICKS}?")
+    if _kind_of_database(scheme):
+        return Location(re.sub("^postgres(?=:)", "postgresql", uri, flags=re.IGNORECASE), None, "")
+    if scheme != _DATABRICKS and scheme not in {point.name for point in entry_points(group=_PLUG_IN_GROUP)}:
+        if scheme in _PLUG_INS:
+            missing = f"reading {_public(uri)} needs MLflow's plug-in for it: `pip install {_PLUG_INS[scheme]}`"
+            raise StoreError(f"{missing}, or give another --tracking-uri")
         raise StoreError(
-            f"cannot use the store {public_uri(text)}: tracker takes a SQLite file or a tracking server; "
-            "start `mlflow server` on that database and give its http address"
+            f"cannot use the store {public_uri(uri)}: give a SQLite file, a tracking server such as {_EXAMPLE}, or a "
+            "PostgreSQL, MySQL or SQL Server database as --tracking-uri"
         )
-    return _of_file_uri(text, folder) if scheme else _of_path(text, folder)
+    return Location(uri, None, "")
 
 
 def _of_file_uri(uri: str, folder: Path) -> Location:

@@ -25,7 +25,7 @@ from typing import IO, TYPE_CHECKING
 from tracker.errors import StoreError
 from tracker.store import BY_EPOCH_RUNS, BusyError, Condition, Experiment, GoneError, StoreState, UiServer, ui_process
 from tracker.store import database as database_file
-from tracker.store.location import restore_artifacts
+from tracker.store.location import Access, restore_artifacts
 from tracker.store.mlflow_run import check_keys, check_start
 from tracker.store.reader import experiment_name, read_experiment, run_names
 
@@ -54,8 +54,12 @@ _ANSWER_S = 2.0
 _ENDING_S = 10.0
 
 
-def store_of(location: Location) -> Store:
-    """Return the store at a location."""
+def store_of(location: Location, folder: Path) -> Store:
+    """Return the store at a location; relative paths of artifacts in a database are relative to a folder."""
+    if location.access in {Access.SQL, Access.PLUG_IN}:
+        from tracker.store.read_only import elsewhere
+
+        return elsewhere(location, folder)
     if location.files:
         from tracker.store.file_store import file_store_of
 

@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from tracker.errors import StoreError
 from tracker.store import BY_EPOCH_RUNS, Experiment, RunName, UnreadableRows
@@ -29,12 +29,14 @@ from tracker.store.mlflow_run import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from tracker.runs import Curve
     from tracker.store import ByEpoch
     from tracker.store.location import ArtifactFolder, Location
+    from tracker.store.mlflow_run import Fetch
 
     _Types = tuple[frozenset[type], ...]  # of each column
 
@@ -116,22 +118,15 @@ def run_names(database: Path) -> tuple[RunName, ...]:
 def _read_database(location: Location, database: Path, name: str, by_epoch: ByEpoch) -> Experiment:
     require_readable(database)
     with reading(database) as connection:
-        row = connection.execute(
-            "SELECT experiment_id, lifecycle_stage FROM experiments WHERE name = ? ORDER BY lifecycle_stage", (name,)
-        ).fetchone()
-        if not row or row[1] != "active":
-            names = connection.execute("SELECT name FROM experiments WHERE lifecycle_stage = 'active' ORDER BY name")
-            there = tuple(name for (name,) in names if isinstance(name, str))
-            deleted = str(row[0]) if row and isinstance(row[0], int) else None
-            raise unknown_experiment(location, name, there, deleted_id=deleted)
+        experiment_id = id_of_experiment(connection, location, name)
         connection.text_factory = str  # the fastest
         try:
-            rows = _Rows(connection, row[0]).read()
+            rows = Rows(connection, experiment_id, columns_of(connection)).read()
         except sqlite3.OperationalError as error:
             if "UTF-8" not in str(error):
                 raise
             connection.text_factory = text_or_bytes
-            rows = _Rows(connection, row[0]).read()
+            rows = Rows(connection, experiment_id, columns_of(connection)).read()
 
     @lru_cache(maxsize=1)  # one run's files are asked for after another's
     def folder_of(artifact_uri: str, run_id: str) -> ArtifactFolder | None:
@@ -141,14 +136,46 @@ def _read_database(location: Location, database: Path, name: str, by_epoch: ByEp
         found = folder_of(record.artifact_uri, record.run_id)
         return found.read(path) if found else None
 
-    experiment = assemble(name, rows.tags, rows.records.values(), fetch, by_epoch)
-    wrong = tuple(UnreadableRows(run_id, tuple(tables.items())) for run_id, tables in rows.wrong.items())
-    return replace(experiment, unreadable_rows=wrong, deleted_runs=rows.deleted)
+    return rows.experiment(name, fetch, by_epoch)
+
+
+class Connection(Protocol):
+    """A connection to a database, as far as it is needed to read from it."""
+
+    def execute(self, statement: str, parameters: tuple[object, ...] = (), /) -> Cursor:
+        """Execute a statement with ``?`` in the place of each parameter."""
+
+
+class Cursor(Protocol):
+    """The rows that a statement gives."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the rows."""
+
+    def fetchone(self) -> Any:
+        """Return the next row, None after the last one."""
+
+    def fetchmany(self, size: int, /) -> Sequence[Any]:
+        """Return the next rows, none after the last one."""
+
+
+def id_of_experiment(connection: Connection, location: Location, name: str) -> int:
+    """Return the id of an experiment; raise `GoneError` if it isn't there, or was deleted."""
+    row = connection.execute(
+        "SELECT experiment_id, lifecycle_stage FROM experiments WHERE name = ? ORDER BY lifecycle_stage", (name,)
+    ).fetchone()
+    if row and row[1] == "active":
+        return cast("int", row[0])
+    names = connection.execute("SELECT name FROM experiments WHERE lifecycle_stage = 'active' ORDER BY name")
+    there = tuple(name for (name,) in names if isinstance(name, str))
+    deleted = str(row[0]) if row and isinstance(row[0], int) else None
+    raise unknown_experiment(location, name, there, deleted_id=deleted)
 
 
 # What columns hold if MLflow wrote them, the run's id first. A metric's NaN is selected as NULL, no number as text.
 _VALUE = "CASE WHEN is_nan THEN NULL WHEN typeof(value) IN ('real', 'integer') THEN value ELSE '' END"
 _VALUE_BEFORE_NAN = "CASE WHEN typeof(value) IN ('real', 'integer') THEN value ELSE '' END"  # of MLflow 1.0
+_TYPED_VALUE = "CASE WHEN is_nan = {true} THEN NULL ELSE value END"  # of a database whose columns have types
 _TEXT: frozenset[type] = frozenset({str})
 _WHOLE: frozenset[type] = frozenset({int})
 _TIME: frozenset[type] = frozenset({int, NoneType})
@@ -174,14 +201,17 @@ _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999  # the years 1 to
 
 
 @dataclass(slots=True)
-class _Rows:
+class Rows:
     """The rows of an experiment, read statement by statement to the end: an open cursor blocks writers.
 
-    This is the door to what anybody may have written: behind it every value is of its type.
+    This is the door to what anybody may have written: behind it every value is of its type. `true` is how a database
+    other than SQLite, whose columns have types, writes a true value.
     """
 
-    connection: sqlite3.Connection
+    connection: Connection
     experiment_id: int
+    columns: Mapping[str, AbstractSet[str]]  # that there are, by table
+    true: str | None = None
     tags: dict[str, str] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
     wrong: dict[str | None, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -194,29 +224,37 @@ class _Rows:
             self.records[run_id].params[key] = text
         for run_id, key, text in self._of_runs("tags", "key, coalesce(value, '')", _TEXTS):
             self.records[run_id].tags[key] = text
-        columns = columns_of(self.connection)
-        for run_id, curves in self._curves(_VALUE if "is_nan" in columns["metrics"] else _VALUE_BEFORE_NAN).items():
-            self.records[run_id].curves.update(curves)
-            if not columns["latest_metrics"]:  # which are since MLflow 1.3
-                self.records[run_id].metrics = {key: curve.values[-1].item() for key, curve in curves.items()}
-        if columns["latest_metrics"]:
-            for run_id, key, latest in self._of_runs("latest_metrics", f"key, {_VALUE}", _LATEST):
-                self.records[run_id].metrics[key] = math.nan if latest is None else float(latest)
-        if columns["experiment_tags"]:
+        self._read_metrics()
+        if self.columns["experiment_tags"]:
             self._read_experiment_tags()
-        if all(columns[table] for table in _USED_TABLES):
+        if all(self.columns[table] for table in _USED_TABLES):
             for run_id, *used in self._of_runs(_USED_ROWS, "dataset, digest, context, profile", _USED, "inputs"):
                 self.records[run_id].datasets.append(used_dataset(*used))
         return self
 
+    def _read_metrics(self) -> None:
+        has_nan, has_latest = "is_nan" in self.columns["metrics"], self.columns["latest_metrics"]  # since MLflow 1.3
+        if self.true:
+            value = _TYPED_VALUE.format(true=self.true) if has_nan else "value"
+        else:
+            value = _VALUE if has_nan else _VALUE_BEFORE_NAN
+        for run_id, curves in self._curves(value).items():
+            self.records[run_id].curves.update(curves)
+            if not has_latest:
+                self.records[run_id].metrics = {key: curve.values[-1].item() for key, curve in curves.items()}
+        if has_latest:
+            for run_id, key, latest in self._of_runs("latest_metrics", f"key, {value}", _LATEST):
+                self.records[run_id].metrics[key] = math.nan if latest is None else float(latest)
+
     def _curves(self, value: str) -> dict[str, dict[str, Curve]]:
         """Return the curves of all runs; most of them can do without the times, which take as long to read again."""
-        columns = f"key, step, CASE WHEN typeof(timestamp) != 'integer' THEN '' ELSE {value} END"
+        checked = value if self.true else f"CASE WHEN typeof(timestamp) != 'integer' THEN '' ELSE {value} END"
+        columns = f"key, step, {checked}"
         curves = curves_of(self._chunks("metrics", columns, _METRICS[:4]))
         if curves is None:
             for of_run in self.wrong.values():
                 del of_run["metrics"]  # which are counted again
-            columns = f"key, step, {value}, timestamp, metrics.rowid"
+            columns = f"key, step, {value}, timestamp, {'0' if self.true else 'source.rowid'}"
             curves = curves_of(self._chunks("metrics", columns, _METRICS)) or {}
         return curves
 
@@ -245,8 +283,8 @@ class _Rows:
 
     def _chunks(self, table: str, columns: str, types: _Types, called: str = "") -> Iterator[list[tuple[Any, ...]]]:
         """Yield the columns of some rows at a time, at least of one."""
-        active = "JOIN runs USING (run_uuid) WHERE experiment_id = ? AND lifecycle_stage = 'active'"
-        cursor = self._select(f"run_uuid, {columns} FROM {table} {active}")
+        join = "JOIN runs ON runs.run_uuid = source.run_uuid WHERE experiment_id = ? AND lifecycle_stage = 'active'"
+        cursor = self._select(f"source.run_uuid, {columns} FROM {table} AS source {join}")
         while rows := cursor.fetchmany(_CHUNK):
             chunk = list(zip(*rows, strict=True))
             if not (self.records.keys() >= set(chunk[0]) and _are_of(chunk, types)):
@@ -262,7 +300,13 @@ class _Rows:
         self.wrong[row[0]][table] += 1
         return False
 
-    def _select(self, rest: str) -> sqlite3.Cursor:
+    def experiment(self, name: str, fetch: Fetch, by_epoch: ByEpoch) -> Experiment:
+        """Put together what was read."""
+        experiment = assemble(name, self.tags, self.records.values(), fetch, by_epoch)
+        wrong = tuple(UnreadableRows(run_id, tuple(tables.items())) for run_id, tables in self.wrong.items())
+        return replace(experiment, unreadable_rows=wrong, deleted_runs=self.deleted)
+
+    def _select(self, rest: str) -> Cursor:
         return self.connection.execute(f"SELECT {rest}", (self.experiment_id,))
 
 

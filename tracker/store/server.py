@@ -239,6 +239,8 @@ class ServerClient:
     Every method raises `ServerError`, or `OSError` and MLflow's own errors if the server is away.
     """
 
+    gives_bulk = True  # histories of several runs together, unless it is found not to
+
     def __init__(self, location: Location) -> None:
         self._location = location
         self._places: dict[str, str] = {}

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tracker.store.client import (
     MlflowException,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tracker.store import ByEpoch, Experiment
     from tracker.store.location import Location
     from tracker.store.mlflow_run import MetricRow
-    from tracker.store.server import MetricValue, ServerClient
+    from tracker.store.server import MetricValue, ServedExperiment, ServedRun
 
 T = TypeVar("T")
 
@@ -40,6 +40,20 @@ _MOST_FAILURES = 5  # in a row, to list artifacts or to bring them
 _OUR_TAGS = "tracker."  # runs with some have mostly what is asked for: it is listed only if it isn't brought
 _LISTING, _FETCHING = "listing", "fetching"
 _NO_BULK = {403, 404, 405, 501}  # how servers and proxies answer a request for many histories that they can't serve
+
+
+class _Client(Protocol):
+    """What runs are read through; see `tracker.store.server.ServerClient`."""
+
+    gives_bulk: bool
+
+    def get_experiment_by_name(self, name: str, /) -> ServedExperiment | None: ...
+    def experiment_names(self) -> list[str]: ...
+    def search_runs(self, experiment_ids: Sequence[str], *, max_results: int) -> list[ServedRun]: ...
+    def get_metric_history(self, run_id: str, key: str, /) -> list[MetricValue]: ...
+    def get_metric_histories(self, run_ids: Sequence[str], key: str, most: int, /) -> list[MetricValue]: ...
+    def artifacts_in(self, run_id: str, folder: str, artifact_uri: str, /) -> frozenset[str]: ...
+    def fetch(self, run_id: str, path: str, artifact_uri: str, /) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +67,22 @@ class Limits:
 
 def read_server(location: Location, name: str, by_epoch: ByEpoch, limits: Limits = Limits()) -> Experiment:
     """Read an experiment from a tracking server; raises `StoreError` if it can't be reached or refuses."""
-    server = _Server(location, limits, server_client(location))
+    client = server_client(location)
     with one_line_errors(f"cannot read from {location.shown}"):
-        return server.experiment(name, by_epoch)
+        return read_from(client, location, name, by_epoch, limits)
+
+
+def read_from(client: _Client, location: Location, name: str, by_epoch: ByEpoch, limits: Limits) -> Experiment:
+    """Read an experiment through a client of the store at a location; raises what that raises."""
+    return _Server(location, limits, client, client.gives_bulk).experiment(name, by_epoch)
 
 
 @dataclass(slots=True)
 class _Server:
     location: Location
     limits: Limits
-    client: ServerClient
-    has_bulk: bool = True  # as far as is known
+    client: _Client
+    has_bulk: bool  # as far as is known
     artifacts: _Artifacts = field(init=False)
 
     def __post_init__(self) -> None:
@@ -95,7 +114,7 @@ class _Server:
             for key in sorted({key for record in part for key in record.metrics})
         ]
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            if wanted and not self._try_bulk(*wanted[0]):
+            if wanted and not (self.has_bulk and self._try_bulk(*wanted[0])):
                 wanted = [([run_id], key) for run_ids, key in wanted for run_id in run_ids]
             for rows in pool.map(lambda each: self._values(*each), wanted):
                 yield from rows
@@ -137,7 +156,7 @@ class _Artifacts:
     to bring artifacts, nor for any of a path that was too long once.
     """
 
-    client: ServerClient
+    client: _Client
     listed: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)  # by run and folder
     faults: dict[str, str] = field(default_factory=dict)  # why something, or a path, isn't asked for any more
     failures: Counter[str] = field(default_factory=Counter)  # in a row

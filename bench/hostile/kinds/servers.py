@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 TO_SERVER = ("--tracking-uri", "<server>")
 LOOK, PAGE, SEND = ("runs", *TO_SERVER), ("report", "--format", "json", *TO_SERVER), ("sync", *TO_SERVER)
 MEND, NEXT = ("repair", *TO_SERVER), ("next", *TO_SERVER)
-ALL, SEARCH, HISTORY, ARTIFACT, HEALTH = "", "runs/search", "get-history-bulk", "get-artifact", "health"
+ALL, SEARCH, HISTORY, ARTIFACT, HEALTH = (
+    "",
+    "runs/search",
+    "get-history-bulk",
+    "get-artifact|mlflow-artifacts",
+    "health",
+)
 WRITE, CREATE, FIND = "log-batch", "runs/create", "experiments/get-by-name"
 
 SHORT = {"html", "echoes-login", "page-token-repeats", "redirects-301", "artifact-uri-is-home", "search-is-a-list",
