@@ -23,6 +23,7 @@ from tracker.store.client import (
     one_line_errors,
     server_client,
 )
+from tracker.store.location import Access
 from tracker.store.mlflow_run import Record, assemble, curves_by_run, unknown_experiment, used_dataset
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ class _Server:
         for run_id, curves in curves_by_run(self._history(list(records.values()))).items():
             records[run_id].curves.update(curves)
         read = assemble(name, experiment.tags, records.values(), self.artifacts.fetch, by_epoch, at_once=AT_ONCE)
+        if self.location.access is not Access.SERVER:  # whose pages have addresses of their own
+            return read
         page = f"{self.location.public}/#/experiments/{experiment.experiment_id}/runs"
         return replace(read, runs=tuple(replace(run, page=f"{page}/{run.run_id}") for run in read.runs))
 
