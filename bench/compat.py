@@ -26,9 +26,8 @@ from typing import IO, TYPE_CHECKING
 
 from bench.compat_runs import EXPERIMENT
 from tracker.errors import StoreError
-from tracker.store.location import locate
+from tracker.store import store_at
 from tracker.store.mlflow_store import HOST, await_answer, free_port
-from tracker.store.reader import read_experiment
 from tracker.store.server import ServerClient
 
 if TYPE_CHECKING:
@@ -120,9 +119,7 @@ class Bench:
         """Read a store and note whether that gives what was logged."""
         with counted_requests() as asked:
             try:
-                read = [
-                    line for run in read_experiment(locate(uri, self.scratch), EXPERIMENT).runs for line in lines(run)
-                ]
+                read = [line for run in store_at(uri, self.scratch).read(EXPERIMENT).runs for line in lines(run)]
                 if not self.reference:
                     self.reference = read
                 differing = [line for line in read if line not in self.reference] or self.reference[len(read) :]
