@@ -10,7 +10,7 @@ import pytest
 import scipy
 
 from tests.builders import make_run, make_study, sentence_of
-from tracker.conclusions.best_configuration import best_configuration, standings
+from tracker.conclusions.best_configuration import OVER_TRAININGS, best_configuration, standings
 from tracker.conclusions.comparisons import FOLDS, SPLITS
 from tracker.conclusions.option_effect import option_effects
 from tracker.conclusions.trainings import PAIRED, UNPAIRED
@@ -125,7 +125,7 @@ class TestBestConfiguration:
     def test_the_best_configuration_is_that_on_this_validation_set(self) -> None:
         study = make_study(*logged({"0.1": LOW, "0.2": HIGH, "0.3": [v - 0.01 for v in HIGH]}, "val_f1"))
         (found,) = best_configuration(study)
-        assert (found.verdict, found.scope, found.method) == ("inconclusive", "these_clips", UNPAIRED)
+        assert (found.verdict, found.scope, found.method) == ("inconclusive", "these_clips", OVER_TRAININGS)
         assert [standing.tied for standing in standings(study)] == [True, True, False]
         (found,) = best_configuration(make_study(*logged({"0.1": LOW, "0.2": HIGH}, "val_loss"), metric="val_loss"))
         assert (found.verdict, found.runs[0]) == ("supported", f"{0:032x}")

@@ -19,7 +19,7 @@ import numpy as np
 from tracker.conclusions.comparisons import FOLDS, SPLITS, cross_validation, family_of
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, Scope, Verdict
 from tracker.conclusions.contrasts import nested_effect, training_noise
-from tracker.conclusions.trainings import UNPAIRED, over_repetitions, over_shared_splits
+from tracker.conclusions.trainings import over_repetitions, over_shared_splits
 from tracker.statistics.error_rates import holm, is_best
 from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
 from tracker.statistics.trainings import counted_accuracy_interval, training_mean_interval
@@ -27,7 +27,7 @@ from tracker.study.param_roles import FOLD
 from tracker.wording import capitalised, counted, metric_text, metric_words, percent, points
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tracker.conclusions.comparisons import Configuration
     from tracker.conclusions.trainings import OverTrainings
@@ -39,6 +39,17 @@ BY_CLIP = Method(
     "nested analysis of configurations and clips",
     "Configurations are compared as nested in their level, with the variance of trainings pooled over all of them, and "
     "corrected for every pair (Hillis 2007, doi:10.1002/sim.2532).",
+)
+OVER_TRAININGS = Method(
+    "Behrens-Fisher test of configurations over trainings",
+    "Configurations are compared over trainings by the larger p-value of Behrens' and Fisher's and of Student's test, "
+    "corrected for every pair (Fisher 1935, doi:10.1111/j.1469-1809.1935.tb02120.x; Student 1908, "
+    "doi:10.1093/biomet/6.1.1).",
+)
+_INTERVALS = (
+    "Means over trainings have Student's 95% interval, on the same clips; those of accuracies on a known number of "
+    "clips have Wilson's, at as many clips as leave the mean equally uncertain (Dean and Pagano 2015, "
+    "doi:10.1093/jssam/smv024)."
 )
 MOST_COMPARED = 60  # configurations up to which every pair is tested; above, only pairs with the best one
 
@@ -107,7 +118,7 @@ def best_configuration(study: Study) -> tuple[Conclusion, ...]:
     n = study.results[study.index_of[best.runs[0]]].n
     method = _method(study, [tuple(study.index_of[run] for run in one.runs) for one in ranked])
     details, p_value = BestConfiguration(tuple(ranked)), max(known) if complete else None
-    scope: Scope = "these_clips" if method == UNPAIRED else "population"
+    scope: Scope = "these_clips" if method == OVER_TRAININGS else "population"
     found = Conclusion("best_configuration", verdict, best.runs, details, lead, p_value=p_value, n=n)
     return (replace(found, method=method, scope=scope),)
 
@@ -262,7 +273,7 @@ def _method(study: Study, configurations: Sequence[Configuration]) -> Method:
         return BY_CLIP
     runs = [run for of_one in configurations for run in of_one]
     if len({int(study.design.repeats[run]) for run in runs}) == 1:
-        return UNPAIRED
+        return OVER_TRAININGS
     return FOLDS if all(FOLD in dict(study.design.terms[run].split) for run in runs) else SPLITS
 
 
@@ -278,11 +289,19 @@ def _over_trainings(study: Study, start: Configuration, end: Configuration) -> O
     return (over_repetitions if len(blocks) == 1 else over_shared_splits)(study, start, end)
 
 
+def _methods(_study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
+    for method in dict.fromkeys(found.method for found in conclusions if found.method):
+        if any(found.p_value is not None for found in conclusions if found.method == method):
+            yield method.source
+        if method == OVER_TRAININGS:
+            yield _INTERVALS
+
+
 KIND = Kind(
     name="best_configuration",
     title="Configurations",
     conclude=best_configuration,
     estimates="difference",
     in_metric_unit=True,
-    methods=lambda _, found: {c.method.source for c in found if c.method and c.p_value is not None},
+    methods=_methods,
 )

@@ -225,7 +225,7 @@ def _best_configuration(study: Study, folds: CrossValidation) -> Conclusion:
 
 _UNLOGGED = {
     Obstacle.OTHER_CLIPS: "the validation clips they were evaluated on were not logged for all",
-    Obstacle.UNLOGGED_CLIPS: "the validation clips they were evaluated on were not logged for all",
+    Obstacle.UNLOGGED_CLIPS: "which clips they were evaluated on was not logged",
     Obstacle.UNLOGGED_COUNTS: "how many clips each has correct was not logged for all",
     Obstacle.UNLOGGED_PREDICTIONS: "which clips each has correct was not logged for all",
 }

@@ -291,7 +291,8 @@ def _contrast_text(option: str, effect: ContrastEffect, wording: Wording) -> str
     if effect.verdict == "equivalent" and effect.interval_90:
         inside = f"90% interval {_interval_text(effect.interval_90, wording)}"
         return f"{begun(change)} makes no difference of {points(wording.margin)} or more{over} ({inside})."
-    return _open_text(option, effect, f"{_observed_text(option, effect, wording)}{over} on average", wording)
+    average = f"{over} on average" if effect.folds else f" on average{over}"
+    return _open_text(option, effect, f"{_observed_text(option, effect, wording)}{average}", wording)
 
 
 def _open_text(option: str, effect: ContrastEffect, observed: str, wording: Wording) -> str:
@@ -484,6 +485,12 @@ def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
         yield (
             "All contrasts of options with three repetitions or more are another family, corrected so at "
             f"{percent(study.alpha)}."
+        )
+    if {PAIRED, UNPAIRED} & {part for conclusion in conclusions for part in conclusion.details.methods}:
+        yield (
+            "Without predictions an effect is one on other trainings on the same clips. One on accuracies of a known "
+            "number of clips holds for other clips too if it also exceeds what is due to the largest variance that "
+            "clips can add, that of two proportions without correlation."
         )
     if any(conclusion.method == CROSSED and conclusion.p_adjusted != conclusion.p_value for conclusion in conclusions):
         yield (

@@ -126,7 +126,7 @@ def _limits_of_clips(study: Study, wording: Wording) -> Iterator[str]:
     counted = [run for run in judged if study.results[run].correct is not None]
     countless = [run for run in judged if study.results[run].correct is None]
     for runs, what in (
-        (nowhere, _NOWHERE),
+        (nowhere, _nowhere(study)),
         (counted, "logged no predictions: how many clips are correct is known, but not which"),
         (countless, "logged neither predictions nor an accuracy that gives a count of clips"),
     ):
@@ -136,10 +136,13 @@ def _limits_of_clips(study: Study, wording: Wording) -> Iterator[str]:
         yield f"{HOW_TO_LOG} says how to log what is missing."
 
 
-_NOWHERE = (
-    "logged no predictions, and no dataset to say which clips they were evaluated on: comparisons assume the same ones "
-    'for all runs. MLflow logs them by log_input(dataset, context="validation")'
-)
+def _nowhere(study: Study) -> str:
+    """Return what runs of unlogged clips did not log, what is assumed instead, and what would log it."""
+    among = "all runs of a fold or split" if study.design.split_parts else "all runs"
+    return (
+        "logged no predictions, and no dataset to say which clips they were evaluated on: comparisons assume the same "
+        f'ones for {among}. MLflow logs them by log_input(dataset, context="validation")'
+    )
 
 
 def _who(study: Study, runs: Sequence[int], wording: Wording) -> str:

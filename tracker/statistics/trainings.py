@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tracker.statistics.proportions import Interval
 
 _ROUNDING = 1e-9  # of the largest value: deviations below are rounding
-_TIGHT = 1e-10
+_FAR, _CLOSE = 0.7, 1e-7  # of the logarithm of a critical value
 
 
 def paired_effect(differences: NDArray[np.float64]) -> Effect | None:
@@ -131,13 +131,13 @@ def _two_part_effect(mean: float, first: float, second: float, of_parts: tuple[f
 
 def _critical(fraction: float, of_parts: tuple[float, float], alpha: float) -> float:
     """Return the t from which Behrens' and Fisher's p-value is at most `alpha`."""
-    farthest = float(scipy.special.stdtrit(min(of_parts), 1 - alpha / 2)) * 2
-    least = float(scipy.special.ndtri(1 - alpha / 2)) / 2
+    of_first, of_second = scipy.special.stdtrit(of_parts, 1 - alpha / 2).tolist()
+    near = math.log(fraction * of_first + (1 - fraction) * of_second)  # Cochran's, which is never far from it
 
-    def over(t: float) -> float:
-        return float(behrens_fisher_p(t, fraction, *of_parts)) - alpha
+    def over(log_t: float) -> float:
+        return math.log(float(behrens_fisher_p(math.exp(log_t), fraction, *of_parts)) / alpha)
 
-    return float(scipy.optimize.brentq(over, least, farthest, xtol=_TIGHT))
+    return math.exp(float(scipy.optimize.brentq(over, near - _FAR, near + _FAR, xtol=_CLOSE, rtol=_CLOSE)))
 
 
 def _no_surer(effect: Effect, other: Effect) -> Effect:
