@@ -41,6 +41,10 @@ def by_tags(tags: Mapping[str, Mapping[str, str]]) -> list[Run]:
     ]
 
 
+def numbered(number: int, kernel: str) -> Run:
+    return make_run(number, "1101", {"kernel_size": kernel}, prefix="sample ", tags=NO_TAGS)
+
+
 def names_of(*runs: Run) -> tuple[str, ...]:
     found = make_study(*runs).data
     return tuple(data.name for data in found.sets) if found else ()
@@ -63,6 +67,14 @@ class TestDataSets:
         ]
         study = make_study(*runs)
         assert (study.data, study.design.options) == (None, ("kernel_size", "data"))
+
+    @pytest.mark.parametrize(("name", "is_data_set"), [("dataset", True), ("data", False)])
+    def test_samples_of_equal_numbers_may_be_of_several_data_sets(self, name: str, is_data_set: bool) -> None:
+        runs = [
+            replace(run, params=run.params | {name: data})
+            for run, data in zip((numbered(n, k) for n, k in enumerate("3535", 1)), "aabb", strict=True)
+        ]
+        assert (make_study(*runs).data is not None) == is_data_set
 
     def test_a_param_is_an_option_if_the_reader_says_so(self) -> None:
         runs = by_param()

@@ -54,7 +54,8 @@ def shared_limits(answers: Sequence[Answer]) -> tuple[Answer | None, list[Answer
     if not shared or len(answers) < 2:
         return None, list(answers)
     rest = [replace(answer, points=tuple(p for p in answer.points if p not in shared)) for answer in answers]
-    return Answer("limits", answers[0].question, "Observed", shared[0], tuple(shared[1:])), rest
+    question = "What can each data set by itself not show?"
+    return Answer("limits", question, "Observed", shared[0], tuple(shared[1:])), rest
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,8 +1,8 @@
 """Which configuration is best across several data sets, each of which counts once, and which others could be as good.
 
 Scores on different data sets don't compare, so that each configuration is ranked on each data set, by its mean there
-over seeds and folds. Every pair of configurations is tested over data sets by signed ranks. As in `best_run`, the best
-is called so only if its uncorrected test against each other one is significant.
+over seeds and folds. Every pair of configurations is tested over data sets by signed ranks, after Friedman's test of
+all. As in `best_run`, the best is called so only if its uncorrected test against each other one is significant.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from tracker.wording import (
     metric_words,
     number_word,
     p_number,
+    percent,
     percent_cell,
 )
 
@@ -59,14 +60,10 @@ METHOD = Method(
     "Wilcoxon signed-rank test over data sets",
     "A data set counts once, by the mean over seeds of each configuration's score on it. Pairs of configurations are "
     "tested over data sets by the exact signed-rank test, after Friedman's test of all and corrected for all pairs by "
-    "Shaffer's procedure; the best is called so if it is ahead of each other one at the uncorrected level (Wilcoxon "
+    "Shaffer's procedure; the best is called so if it is ahead of each other one at the uncorrected level, after "
+    "Friedman's test too (Wilcoxon "
     "1945, doi:10.2307/3001968; Friedman 1937, doi:10.1080/01621459.1937.10503522; Shaffer 1986, "
-    "doi:10.1080/01621459.1986.10478341; García and Herrera 2008, JMLR 9:2677–2694). Mean ranks put the "
-    "configurations in order but do not decide: whether two of them differ in mean rank depends on which others are "
-    "compared (Benavoli, Corani and Mangili 2016, JMLR 17:1–10). Nemenyi's critical difference, which rests "
-    "on them, is given for comparison with other papers (Demšar 2006, JMLR 7:1–30). "
-    "The form of Friedman's test after Iman and Davenport (1980, doi:10.1080/03610928008827904) is in the JSON "
-    "document; with six to eight data sets it finds too many differences.",
+    "doi:10.1080/01621459.1986.10478341; García and Herrera 2008, JMLR 9:2677–2694).",
 )
 
 
@@ -302,7 +299,8 @@ def _conclusion(
     against = [raw.get((0, other)) for other in range(1, k)]
     known = np.array([p for p in against if p is not None])
     ahead = all(of_ranks[:, 0].mean() < of_ranks[:, other].mean() for other in range(1, k))
-    is_supported = is_tested and ahead and is_best(known, study.alpha)
+    differ_at_all = k == 2 or overall.p_value <= study.alpha
+    is_supported = is_tested and ahead and differ_at_all and is_best(known, study.alpha)
     verdict: Verdict = "supported" if is_supported else "inconclusive"
     words = _names(study, runs)
     ranked = []
@@ -380,10 +378,30 @@ def equal_groups(k: int, differ: set[tuple[int, int]]) -> list[tuple[int, ...]]:
     return sorted(found)
 
 
+def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
+    if any(conclusion.method for conclusion in conclusions):
+        yield (
+            "Mean ranks put configurations in order but decide nothing: whether two differ in mean rank depends on "
+            "which others are compared (Benavoli, Corani and Mangili 2016, JMLR 17:1–10). Nemenyi's critical "
+            "difference, which rests on them, is there for comparison with other papers (Demšar 2006, JMLR 7:1–30)."
+        )
+        yield (
+            "Friedman's test is used in its own form. That of Iman and Davenport, which is in the JSON document too, "
+            "finds too many differences with six to eight data sets (doi:10.1080/03610928008827904)."
+        )
+    if study.data is not None:
+        n = len(study.data.sets)
+        yield (
+            f"The tests within the {n} data sets share the level: those of each are held to 1/{n} of "
+            f"{percent(study.alpha)}, so that more data sets claim no more by chance."
+        )
+
+
 KIND = Kind(
     name="across_data_sets",
     title="Data sets",
     conclude=across_data_sets,
     p_is="against each other configuration at most",
     tests=(METHOD,),
+    methods=_methods,
 )

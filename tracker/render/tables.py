@@ -414,24 +414,25 @@ def _pairs(found: Sequence[Conclusion], words: wording.Wording) -> tuple[tuple[s
 def _evidence(found: Sequence[Conclusion], words: wording.Wording) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return the tables of conclusions in one, each row with its option or its run; of equal tables of runs one."""
     header: tuple[str, ...] = ()
-    runs_of: dict[tuple[str | None, tuple[tuple[str, ...], ...]], list[str]] = defaultdict(list)
+    runs_of: dict[tuple[str | None, str | None, tuple[tuple[str, ...], ...]], list[str]] = defaultdict(list)
     for conclusion in found:
         for part in conclusion.details.tables(in_points=words.metric.is_accuracy):
             header = ("option" if conclusion.option else "run", *map(words.sample.put_into, part.header))
-            runs_of[conclusion.option, part.rows] += conclusion.runs[:1]
+            runs_of[conclusion.option, conclusion.data_set, part.rows] += conclusion.runs[:1]
     return header, [
-        (wording.option_words(option) if option else words.runs_alone(runs), *row)
-        for (option, rows), runs in runs_of.items()
+        (f"{wording.option_words(option)}{f', {on}' if on else ''}" if option else words.runs_alone(runs), *row)
+        for (option, on, rows), runs in runs_of.items()
         for row in rows
     ]
 
 
 def _further(report: Report, words: wording.Wording) -> Iterator[Table]:
     """Yield what no answer speaks of and no other table has: a row a conclusion, and its own tables."""
-    told = {found for answer in report.answers for found in answer.conclusions}
+    answers = [*report.answers, *(answer for data_set in report.data_sets for answer in data_set.answers)]
+    told = {found for answer in answers for found in answer.conclusions}
     rest = [c for c in report.conclusions if c.id not in told and c.kind not in _IN_APPENDIX]
     rest = [c for c in rest if words.numbers.keys() >= set(c.runs)]
-    if configurations(report):  # have each one's mean and how it varies from seed to seed
+    if configurations(report) or report.data_sets:  # have each one's mean and how it varies from seed to seed
         rest = [c for c in rest if not isinstance(c.details, Spread) or c.verdict == "unknown"]
     rest = _together(rest, words)
     rows = tuple(

@@ -95,7 +95,8 @@ def _lead_across(findings: Findings) -> str:
     extreme = f"{'lowest' if metric.lower_is_better else 'highest'} {metric_words(metric)}"
     who, next_one = capitalised(first.called), second.called
     n, of_second = len(details.data_sets), second.times_first
-    over = f"all {n} data sets" if first.times_first == n else f"{first.times_first} of {n} data sets"
+    every = "both" if n == 2 else f"all {n}"
+    over = f"{every} data sets" if first.times_first == n else f"{first.times_first} of {n} data sets"
     head = f"{who} has the {extreme} on {over}, {next_one} on {of_second or 'none'}"
     sure = {True: "Its lead is more than chance explains.", False: "Its lead could be chance."}
     certainty = sure[conclusion.verdict == "supported"]
@@ -349,7 +350,8 @@ def _key_figures_across(findings: Findings) -> Iterator[KeyFigure]:
     _, details = found
     first, second, *_ = details.configurations
     n, k = len(details.data_sets), len(details.configurations)
-    yield KeyFigure(mean_rank_text(first), f"best mean rank among {counted(k, 'configuration')}: {first.name}")
+    shared = "shared by several" if first.mean_rank == second.mean_rank else first.name
+    yield KeyFigure(mean_rank_text(first), f"best mean rank among {counted(k, 'configuration')}: {shared}")
     yield KeyFigure(f"{first.times_first} of {n}", "data sets on which it is first")
     lead = sum(a - b for a, b in zip(first.scores, second.scores, strict=True)) / n
     size = change_cell(lead)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from tracker.conclusions.across_data_sets import AcrossDataSets
 from tracker.study.other_metrics import NO_OTHERS, OtherMetrics
 from tracker.study.sample_name import CLIPS, SampleName
-from tracker.wording import begun, counted, metric_words
+from tracker.wording import capitalised, counted, metric_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -258,8 +258,8 @@ class Report:
         across = self.across_data_sets
         if across is None:
             return None
-        what = metric_words(self.metric)
-        title = f"{begun(what)} on each data set, and mean rank"
+        words = metric_words(self.metric)
+        title = f"{capitalised(words) if self.metric.is_standard else words} on each data set, and mean rank"
         return across.score_table(in_percent=self.metric.is_accuracy and self.metric.is_fraction, title=title)
 
     @property

@@ -231,7 +231,8 @@ def methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[Procedu
     ordered = kinds(*_CORRECTED, "early_stopping")
     for kind in ordered:
         yield from (_procedure(kind.title, method.source) for method in kind.tests if method in used and method.source)
-        yield from (_procedure(kind.title, sentence) for sentence in kind.methods(study, of_kind(conclusions, kind)))
+        found, one_of = of_kind(conclusions, kind), study if kind.name == "across_data_sets" else study.parts[0]
+        yield from (_procedure(kind.title, sentence) for sentence in kind.methods(one_of, found))
     if any(conclusion.verdict == "equivalent" for conclusion in conclusions):
         yield _procedure(
             "Equivalence",

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _NAMES = frozenset({
     "dataset", "datasetname", "dataname", "data", "task", "taskname", "corpus", "corpusname",
 })  # fmt: skip
+_SURE = _NAMES - {"data", "dataname"}  # names of nothing else; data may be prepared in several ways
+_NUMBER = re.compile(r"\d+")
 _DIGITS = 8  # of a fingerprint that stands for a data set without a name
 
 Levels = tuple[tuple[str, str], ...]  # a configuration, by its options
@@ -70,10 +72,13 @@ def _candidates(
     runs: Sequence[Run], clip_sets: Sequence[ClipSet], roles: ParamRoles
 ) -> Iterator[tuple[str | None, list[str]]]:
     """Yield the name of each run's data set, by each source that names one for every run, with its param if it is."""
-    params = sorted({name for run in runs for name in run.settings if _is_data_set(name)}, key=len)
+    params = sorted({name for run in runs for name in run.settings if _words(name) in _NAMES}, key=len)
     for param in params:
         values = [run.settings.get(param, "") for run in runs]
-        known = ({values[run] for run in clips.members} for clips in clip_sets if clips.known)
+        same = [
+            clips for clips in clip_sets if clips.known and not (_words(param) in _SURE and _is_numbered(clips, runs))
+        ]
+        known = ({values[run] for run in clips.members} for clips in same)
         is_option = param in roles.named.option_params or roles.of(param) is not Role.CONFIGURATION
         if all(values) and not is_option and all(len(levels) == 1 for levels in known):
             yield param, values
@@ -87,8 +92,15 @@ def _candidates(
         yield None, used
 
 
-def _is_data_set(param: str) -> bool:
-    return "".join(sign for sign in param.lower() if sign.isalnum()) in _NAMES
+def _words(param: str) -> str:
+    return "".join(sign for sign in param.lower() if sign.isalnum())
+
+
+def _is_numbered(clips: ClipSet, runs: Sequence[Run]) -> bool:
+    """Return whether samples are told apart by numbers alone, and nothing says that their data are the same."""
+    first = runs[clips.members[0]]
+    is_told = "tracker.dataset" in first.tags or bool(evaluated_on(first))
+    return bool(clips.clips) and not is_told and len({_NUMBER.sub("", name) for name in clips.clips}) == 1
 
 
 def _by_tags(runs: Sequence[Run]) -> list[str] | None:
