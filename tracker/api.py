@@ -281,7 +281,7 @@ def read_table(
         A CSV, TSV or Parquet file; a frame of pandas or polars; or columns by name. It has a row a run, with its
         options, seed and metrics; or a row a run and sample, with the columns ``run``, ``sample`` and either
         ``correct`` or ``label`` and ``predicted``, and optionally ``group`` and a column per class with its
-        probability.
+        probability; or a row a run and ``epoch``.
     metric : str, optional
         A column that is a metric, whatever it is called; the runs are ranked by it.
     seed_params, option_params, ignore : iterable of str

@@ -34,7 +34,7 @@ class TestOneRowARun:
         assert (first.name, first.params, first.metrics) == (
             "a", {"lr": "0.1", "seed": "0"}, {"val-loss": 0.7, "val-acc": 0.8},
         )  # fmt: skip
-        assert (second.run_id, second.validation, found.has_samples) == ("run-0002", None, False)
+        assert (second.run_id, second.validation, found.each) == ("run-0002", None, "run")
 
     def test_a_run_without_a_name_is_called_by_its_line(self) -> None:
         assert read("lr acc\n1 0.5").runs[0].name == "line 2"
@@ -107,6 +107,28 @@ class TestOneRowARun:
     def test_without_a_metric_the_columns_are_named(self) -> None:
         with pytest.raises(TableError, match=r"name one with --metric; its columns are 'lr', 'score'"):
             read("lr score\n1 2")
+
+
+class TestOneRowARunAndEpoch:
+    def test_rows_of_a_run_are_its_curves(self) -> None:
+        found = read("run epoch lr rate val-loss\na 1 0.1 3 0.7\na 2 0.1 2 0.6\nb 2 0.2 2 0.4\nb 1 0.2 3 0.5")
+        first, second = found.runs
+        assert (found.each, found.params, found.metrics) == ("run and epoch", ("lr",), ("rate", "val-loss"))
+        assert second.curves["val-loss"].steps.tolist() == [1, 2]
+        assert second.curves["val-loss"].values.tolist() == [0.5, 0.4]
+        assert (first.params, first.metrics) == ({"lr": "0.1"}, {"rate": 2.0, "val-loss": 0.6})
+
+    def test_without_names_a_run_begins_where_epochs_do(self) -> None:
+        found = read("epoch loss val-loss\n0 0.9 0.8\n1 0.7 _\n0 0.8 0.7")
+        assert [list(run.curves["loss"].values) for run in found.runs] == [[0.9, 0.7], [0.8]]
+        assert found.runs[0].curves["val-loss"].steps.tolist() == [0]
+
+    def test_an_epoch_twice_is_refused(self) -> None:
+        with pytest.raises(TableError, match="line 3: the run has the epoch 1 already in line 2"):
+            read("run epoch loss\na 1 0.5\na 1 0.4")
+
+    def test_one_epoch_a_run_is_a_row_a_run(self) -> None:
+        assert read("run epoch acc\na 7 0.5\nb 9 0.4").each == "run"
 
 
 class TestOneRowARunAndSample:

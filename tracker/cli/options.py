@@ -373,7 +373,7 @@ Results = Annotated[
     typer.Argument(
         metavar="RESULTS",
         show_default=False,
-        help="A table instead of a store: results.csv, .tsv or .parquet, with a row a run, or a row a run and sample.",
+        help="A table instead of a store, as .csv, .tsv or .parquet: a row a run, or a row a run and sample or epoch.",
     ),
 ]
 

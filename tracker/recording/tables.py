@@ -54,7 +54,6 @@ def load_table(
 def table_facts(table: TableRuns, named: NamedParams) -> tuple[FactRow, ...]:
     """Return what a table was taken as, in rows of a report's table of facts."""
     rows = counted(table.rows, "row")
-    size = f"{rows}, one a run and sample" if table.has_samples else f"{rows}, one a run"
     roles = param_roles([run.settings for run in table.runs], named)
     by_role = {role: [name for name in table.params if roles.of(name) is role] for role in Role}
     parts = (
@@ -66,7 +65,7 @@ def table_facts(table: TableRuns, named: NamedParams) -> tuple[FactRow, ...]:
         ("not used", table.unused),
     )
     taken = "; ".join(f"{what}: {_listed(names)}" for what, names in parts if names)
-    return (FactRow("Table", f"{table.name}, {size}"), FactRow("Columns taken as", taken))
+    return (FactRow("Table", f"{table.name}, {rows}, one a {table.each}"), FactRow("Columns taken as", taken))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
-"""Tables of results read as runs: a row a run, or a row a run and sample. The room is a peer of the store.
+"""Tables of results read as runs: a row a run, a run and sample, or a run and epoch. The room is a peer of the store.
 
-`tracker.table.cells` reads CSV, TSV and Parquet files and data frames into columns of text; `tracker.table.runs` says
-what each column is and makes runs of the rows.
+`tracker.table.cells` reads CSV, TSV and Parquet files and data frames into columns of text, `tracker.table.columns`
+says what each column is, and `tracker.table.runs` makes runs of the rows.
 """
 
 from tracker.table.cells import TableError, cells_of, read_cells

@@ -1,26 +1,21 @@
-"""What each column of a table is, and the runs that its rows are.
+"""The runs that the rows of a table are.
 
 A table has a row a run, or a row a run and sample: the latter if it says which samples are correct, by a column
 ``correct`` or by ``label`` and ``predicted``. Then a run is all rows of one name and seed, and what is the same in all
-of them are its options and metrics.
-
-A column is known by its name. One of numbers that is called as a metric or a duration is was measured; all others are
-params, which `tracker.study` sorts into options, seeds, folds and bookkeeping. Columns called ``param.lr`` and
-``metric.accuracy`` (or ``params.``, ``metrics.``), as tracker's CSV and MLflow's data frames have them, say it
-themselves; what else such a table has isn't used.
+of them are its options and metrics. It may also have a row a run and ``epoch``, as training curves are written.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.runs import Run, RunStatus, as_number, shown
+from tracker.runs import Curve, Run, RunStatus, as_number, shown
 from tracker.runs.samples import (
     SUM_TOLERANCE,
     SampleColumns,
@@ -32,8 +27,24 @@ from tracker.runs.samples import (
     sample_columns,
     truth_of,
 )
-from tracker.study.metric_roles import ACCURACY, lower_is_better, part_of, role_of, words_of
-from tracker.study.options import terms_of
+from tracker.study.metric_roles import ACCURACY, part_of, role_of
+from tracker.table.columns import (
+    EPOCH,
+    MISSING,
+    RUN,
+    RUN_OF_SAMPLES,
+    STATUSES,
+    Roles,
+    as_option,
+    has_options,
+    is_constant,
+    is_metric,
+    is_numeric,
+    no_metric,
+    number_of,
+    repeats,
+    roles_of_columns,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -45,27 +56,7 @@ if TYPE_CHECKING:
 
 MOST_RUNS = 20_000
 
-_RUN = ("run", "run_name", "runname", "run_id", "name")
-_RUN_OF_SAMPLES = (*_RUN, "model", "config", "configuration", "method", "system", "experiment")
-_PARAM, _METRIC = re.compile(r"params?\.(.+)"), re.compile(r"metrics?\.(.+)")
-_MISSING = frozenset({"", "na", "n/a", "#n/a", "null", "none", "<na>", "nat", "-", "–", "—", "?"})
-_STATUSES = {
-    "finished": RunStatus.FINISHED, "completed": RunStatus.FINISHED, "complete": RunStatus.FINISHED,
-    "done": RunStatus.FINISHED, "success": RunStatus.FINISHED, "succeeded": RunStatus.FINISHED,
-    "failed": RunStatus.FAILED, "failure": RunStatus.FAILED, "error": RunStatus.FAILED, "crashed": RunStatus.FAILED,
-    "killed": RunStatus.KILLED, "cancelled": RunStatus.KILLED, "aborted": RunStatus.KILLED,
-    "running": RunStatus.RUNNING, "scheduled": RunStatus.SCHEDULED, "pending": RunStatus.SCHEDULED,
-}  # fmt: skip
-_MEASURED = frozenset({"time", "minutes", "hours", "elapsed", "memory", "flops"})
-# Words of options that are called after a metric or a part of the data: ``test_size``, ``loss_weight``.
-_OF_OPTIONS = frozenset({
-    "size", "batch", "steps", "step", "fraction", "ratio", "weight", "weights", "coef", "coefficient", "lambda",
-    "threshold", "patience", "every", "interval", "smoothing", "type", "function", "fn", "name", "scale", "split",
-    "limit", "max", "min", "freq", "frequency", "set", "samples", "clips", "n", "num", "seed", "folds", "fold",
-})  # fmt: skip
-_BITS = frozenset({"precision"})  # of numbers, if all values are whole
 _ROUNDING = 0.005001  # an accuracy may be written in whole per cent
-_MOST_NAMED = 12  # columns that a message names
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +66,11 @@ class TableRuns:
     name: str
     runs: tuple[Run, ...]  # in the order of the rows
     rows: int
-    has_samples: bool  # whether a row is a sample of a run
+    each: str  # what a row is: ``run``, ``run and epoch``, ``run and sample``
     params: tuple[str, ...]  # columns that decide, repeat or describe a run
     metrics: tuple[str, ...]
     unused: tuple[str, ...]
     remarks: tuple[str, ...] = ()  # contradictions, in sentences
-
-
-@dataclass(frozen=True, slots=True)
-class _Roles:
-    """The place of the column with each run's name, if any, and of those that are params, metrics and neither."""
-
-    run: int | None
-    params: Mapping[int, str]  # what they are called, as the next one
-    metrics: Mapping[int, str]
-    unused: tuple[int, ...] = ()
-    status: int | None = None  # the column with how each run ended
 
 
 def runs_of(
@@ -130,7 +110,7 @@ class _OfSamples:
 
 def _of_samples(cells: Cells) -> _OfSamples | None:
     """Return the columns if a row is a sample; raise `TableError` if it seems to be, and something is missing."""
-    columns, run = sample_columns(cells.header), column_named(cells.header, _RUN_OF_SAMPLES)
+    columns, run = sample_columns(cells.header), column_named(cells.header, RUN_OF_SAMPLES)
     has_classes = columns.label is not None and columns.predicted is not None
     if has_classes or (columns.sample is not None and columns.correct is not None):
         each = "a label and a prediction" if has_classes else "whether a sample is correct"
@@ -139,7 +119,7 @@ def _of_samples(cells: Cells) -> _OfSamples | None:
         if columns.sample is None:
             raise cells.fail(f"each row says {each}, but not of which sample: add a column sample")
         return _OfSamples(run, columns.sample, columns)
-    run = column_named(cells.header, _RUN)
+    run = column_named(cells.header, RUN)
     if run is not None and columns.sample is not None:
         names, pairs = set(cells.columns[run]), set(zip(cells.columns[run], cells.columns[columns.sample], strict=True))
         if len(pairs) > len(names):
@@ -152,16 +132,79 @@ def _of_samples(cells: Cells) -> _OfSamples | None:
 
 
 def _runs_of_rows(cells: Cells, named: Mapping[str, bool]) -> TableRuns:
+    by_epoch = _rows_by_epoch(cells, named)
+    if by_epoch is not None:
+        return _runs_of_epochs(cells, *by_epoch, named)
     if len(cells.lines) > MOST_RUNS:
         raise cells.fail(f"it has {len(cells.lines):,} rows, each a run, and at most {MOST_RUNS:,} runs are read")
-    roles = _roles(cells, column_named(cells.header, _RUN), named)
+    roles = roles_of_columns(cells, column_named(cells.header, RUN), named)
     if not roles.metrics:
-        raise cells.fail(
-            f"no column is a metric by its name (accuracy, val_loss, f1, …): name one with --metric; {_has(cells)}"
-        )
+        raise no_metric(cells)
     rows = [[row] for row in range(len(cells.lines))]
     runs = tuple(_run(cells, roles, number, of_run, len(rows)) for number, of_run in enumerate(rows, start=1))
-    return _result(cells, roles, runs, list(_equal_rows(cells)))
+    return _result(cells, roles, runs, _equal_rows(cells), "run")
+
+
+def _rows_by_epoch(cells: Cells, named: Mapping[str, bool]) -> tuple[int, list[list[int]]] | None:
+    """Return the column with the epoch and the rows of each run, in its order; None if a row isn't an epoch of a run.
+
+    Without a name of each run, another one begins where epochs begin again.
+    """
+    place = column_named(cells.header, EPOCH)
+    if place is None or cells.header[place] in named:
+        return None
+    epochs = [as_number(cell) for cell in cells.columns[place]]
+    if not all(epoch is not None and epoch == int(epoch) for epoch in epochs):
+        return None
+    run, runs = column_named(cells.header, RUN), defaultdict[tuple[str, ...], list[int]](list)
+    keys = [cells.columns[at] for at, name in enumerate(cells.header) if at == run or (at != place and repeats(name))]
+    number = 0
+    for row, epoch in enumerate(epochs):
+        number += run is None and row > 0 and (epoch or 0) <= (epochs[row - 1] or 0)
+        key = (str(number),) if run is None else tuple(column[row] for column in keys)
+        runs[key].append(row)
+    if all(len(rows) == 1 for rows in runs.values()):
+        return None
+    for rows in runs.values():
+        rows.sort(key=lambda row: epochs[row] or 0)
+        for before, row in pairwise(rows):
+            if epochs[before] == epochs[row]:
+                line = cells.lines[before]
+                raise cells.fail(f"the run has the epoch {cells.columns[place][row]} already in line {line}", row)
+    return place, list(runs.values())
+
+
+def _runs_of_epochs(cells: Cells, epoch: int, runs: Sequence[list[int]], named: Mapping[str, bool]) -> TableRuns:
+    run = column_named(cells.header, RUN)
+    rest = [(place, name) for place, name in enumerate(cells.header) if place not in {run, epoch}]
+    varying = {place for place, _ in rest if not all(is_constant(cells.columns[place], rows) for rows in runs)}
+    metrics = {
+        place: name
+        for place, name in rest
+        if named.get(name, is_metric(name, cells.columns[place]) or (place in varying and is_numeric(cells, place)))
+    }
+    if not metrics:
+        raise no_metric(cells)
+    params = {place: name for place, name in rest if place not in varying | metrics.keys()}
+    if run is not None and not has_options(params.values()):
+        params = {run: as_option(cells.header[run]), **params}
+    roles = Roles(run, params, metrics, tuple(place for place, _ in rest if place in varying - metrics.keys()))
+    steps = [int(float(cell)) for cell in cells.columns[epoch]]
+    found = []
+    for number, rows in enumerate(runs, start=1):
+        curves = {name: _curve(cells, place, rows, steps) for place, name in metrics.items()}
+        known = {name: curve for name, curve in curves.items() if len(curve.values)}
+        last = {name: float(curve.values[-1]) for name, curve in known.items()}
+        made = _run(cells, replace(roles, metrics={}), number, rows, len(runs))
+        found.append(replace(made, metrics=last, curves=known))
+    return _result(cells, roles, tuple(found), [], "run and epoch")
+
+
+def _curve(cells: Cells, place: int, rows: Sequence[int], steps: Sequence[int]) -> Curve:
+    """Return a metric by epoch, without epochs that lack it."""
+    values = [(steps[row], value) for row in rows if (value := _metric(cells, place, row)) is not None]
+    epochs, numbers = zip(*values, strict=True) if values else ((), ())
+    return Curve(np.array(epochs, dtype=np.int64), np.array(numbers, dtype=np.float64))
 
 
 def _equal_rows(cells: Cells) -> list[str]:
@@ -174,98 +217,30 @@ def _equal_rows(cells: Cells) -> list[str]:
     return []
 
 
-def _roles(cells: Cells, run: int | None, named: Mapping[str, bool]) -> _Roles:
-    params = {place: found[1] for place, name in enumerate(cells.header) if (found := _PARAM.fullmatch(name))}
-    metrics = {place: found[1] for place, name in enumerate(cells.header) if (found := _METRIC.fullmatch(name))}
-    status = column_named(cells.header, ("status", "state"))
-    if status is not None and not all(cell.lower() in _STATUSES for cell in cells.columns[status]):
-        status = None
-    if params or metrics:
-        run = column_named([name.rpartition(".")[2] for name in cells.header], ("runname", "name", *_RUN))
-        others = (place for place in range(len(cells.header)) if place not in {run, status, *params, *metrics})
-        return _Roles(run, params, metrics, tuple(others), status)
-    rest = [(place, name) for place, name in enumerate(cells.header) if place not in {run, status}]
-    metrics = {place: name for place, name in rest if named.get(name, _is_metric(name, cells.columns[place]))}
-    metrics |= {place: name for place, name in _changing_with_seed(cells, rest, metrics) if name not in named}
-    metrics = dict(sorted(metrics.items()))
-    params = {place: name for place, name in rest if place not in metrics}
-    if run is not None and (len(set(cells.columns[run])) < len(cells.lines) or not _has_options(params.values())):
-        params = {run: _as_option(cells.header[run]), **params}
-    return _Roles(run, params, metrics, status=status)
-
-
-def _changing_with_seed(
-    cells: Cells, columns: Sequence[tuple[int, str]], metrics: Mapping[int, str]
-) -> list[tuple[int, str]]:
-    """Return the columns of numbers that differ where nothing but the seed does, so that they were measured.
-
-    Empty unless configurations share seeds and each has a seed once.
-    """
-    seeds = [place for place, name in columns if terms_of({name: "1"}).seed]
-    others = [(place, name) for place, name in columns if place not in seeds and place not in metrics]
-    seed_of = list(zip(*(cells.columns[place] for place in seeds), strict=True))
-    levels = {place: len(set(cells.columns[place])) for place, _ in others}
-    fixed = [place for place, _ in others if levels[place] * len(set(seed_of)) <= len(cells.lines)]
-    groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for row, key in enumerate(zip(*(cells.columns[place] for place in fixed), strict=True)):
-        groups[key].append(row)
-    of_groups = [[seed_of[row] for row in rows] for rows in groups.values()] if seed_of else []
-    if len(of_groups) < 2 or any(len(set(own)) < max(2, len(own)) for own in of_groups):
-        return []
-    if sum(map(len, of_groups)) < 2 * len(set(seed_of)):
-        return []
-    return [
-        (place, name)
-        for place, name in others
-        if place not in fixed and all(not cell or _number(cell) is not None for cell in cells.columns[place])
-    ]
-
-
-def _as_option(column: str) -> str:
-    """Return what the column with the runs' names is called as an option: a param called ``run`` is bookkeeping."""
-    return "configuration" if column.lower() in _RUN else column
-
-
-def _has_options(names: Collection[str]) -> bool:
-    return bool(terms_of(dict.fromkeys(names, "1")).levels)
-
-
-def _is_metric(name: str, values: Sequence[str]) -> bool:
-    """Return whether a column was measured: it has numbers, and is called as a metric or a duration."""
-    words = set(words_of(name))
-    terms = terms_of({name: "1"})
-    if terms.seed or terms.split or words & _OF_OPTIONS:
-        return False
-    numbers = {number for cell in set(values) if (number := _number(cell)) is not None}
-    if not numbers or (words & _BITS and all(number == int(number) for number in numbers if math.isfinite(number))):
-        return False
-    return lower_is_better(name) is not None or part_of(name) is not None or bool(words & _MEASURED)
-
-
 # ---- a row a run and sample ----
 
 
 def _runs_of_samples(cells: Cells, samples: _OfSamples, named: Mapping[str, bool], seeds: Collection[str]) -> TableRuns:
     run, classes = samples.run, _class_columns(cells, samples.columns)
     rest = [place for place in range(len(cells.header)) if place not in samples.all | set(classes.values())]
-    repeating = [place for place in rest if cells.header[place] in seeds or _repeats(cells.header[place])]
+    repeating = [place for place in rest if cells.header[place] in seeds or repeats(cells.header[place])]
     rows: dict[tuple[str, ...], list[int]] = defaultdict(list)
     keys = [cells.columns[place] for place in (run, *repeating)]
     for row, key in enumerate(zip(*keys, strict=True)):
         rows[key].append(row)
     if len(rows) > MOST_RUNS:
         raise cells.fail(f"it has {len(rows):,} runs, and at most {MOST_RUNS:,} are read")
-    constant = [place for place in rest if all(_is_constant(cells.columns[place], of_run) for of_run in rows.values())]
+    constant = [place for place in rest if all(is_constant(cells.columns[place], of_run) for of_run in rows.values())]
     metrics = {
         place: cells.header[place]
         for place in constant
-        if named.get(cells.header[place], _is_metric(cells.header[place], cells.columns[place]))
+        if named.get(cells.header[place], is_metric(cells.header[place], cells.columns[place]))
     }
     params = {place: cells.header[place] for place in constant if place not in metrics}
     names = {key[0] for key in rows}
-    if len(names) < len(rows) or not _has_options(params.values()):
-        params = {run: _as_option(cells.header[run]), **params}
-    roles = _Roles(run, params, metrics, tuple(place for place in rest if place not in constant))
+    if len(names) < len(rows) or not has_options(params.values()):
+        params = {run: as_option(cells.header[run]), **params}
+    roles = Roles(run, params, metrics, tuple(place for place in rest if place not in constant))
     remarks = _Remarks(cells)
     found = []
     for number, of_run in enumerate(rows.values(), start=1):
@@ -274,17 +249,7 @@ def _runs_of_samples(cells: Cells, samples: _OfSamples, named: Mapping[str, bool
         made = _run(cells, roles, number, of_run, len(rows), predictions, groups)
         remarks.compare(made, predictions)
         found.append(made)
-    return _result(cells, roles, tuple(found), remarks.sentences(), has_samples=True)
-
-
-def _repeats(name: str) -> bool:
-    terms = terms_of({name: "1"})
-    return bool(terms.seed or terms.split)
-
-
-def _is_constant(column: Sequence[str], rows: Sequence[int]) -> bool:
-    first = column[rows[0]]
-    return all(column[row] == first for row in rows)
+    return _result(cells, roles, tuple(found), remarks.sentences(), "run and sample")
 
 
 def _class_columns(cells: Cells, columns: SampleColumns) -> dict[str, int]:
@@ -346,7 +311,7 @@ def _probabilities(
     shares = np.empty((len(rows), len(names)))
     for place, column in enumerate(classes.values()):
         for at, row in enumerate(rows):
-            number = _number(cells.columns[column][row])
+            number = number_of(cells.columns[column][row])
             if number is None:
                 text = cells.columns[column][row]
                 raise cells.fail(f"{shown(cells.header[column])} must be a probability, got {shown(text)}", row)
@@ -427,7 +392,7 @@ def _rows_text(rows: Sequence[int], lines: Sequence[int]) -> str:
 
 def _run(
     cells: Cells,
-    roles: _Roles,
+    roles: Roles,
     number: int,
     rows: Sequence[int],
     runs: int,
@@ -436,7 +401,7 @@ def _run(
 ) -> Run:
     row = rows[0]
     params = {name: text for place, name in roles.params.items() if (text := cells.columns[place][row])
-              and text.lower() not in _MISSING | {"nan"}}  # fmt: skip
+              and text.lower() not in MISSING | {"nan"}}  # fmt: skip
     metrics = {
         name: value for place, name in roles.metrics.items() if (value := _metric(cells, place, row)) is not None
     }
@@ -444,7 +409,7 @@ def _run(
     return Run(
         run_id=f"run-{number:04}" if runs < 10_000 else f"run{number:05}",  # as reports number them
         name=name or f"line {cells.lines[row]}",
-        status=RunStatus.FINISHED if roles.status is None else _STATUSES[cells.columns[roles.status][row].lower()],
+        status=RunStatus.FINISHED if roles.status is None else STATUSES[cells.columns[roles.status][row].lower()],
         params=params,
         tags={},
         metrics=metrics,
@@ -457,39 +422,23 @@ def _run(
 def _metric(cells: Cells, place: int, row: int) -> float | None:
     """Return a metric's value, None if it is missing; raise `TableError` if it is no number."""
     text = cells.columns[place][row]
-    if text.lower() in _MISSING:
+    if text.lower() in MISSING:
         return None
-    number = _number(text)
+    number = number_of(text)
     if number is None:
         name = shown(cells.header[place])
         raise cells.fail(f"{name} must be a number, got {shown(text)}: leave it empty if it was not measured", row)
     return number
 
 
-def _number(text: str) -> float | None:
-    """Return the number that a cell says, with ``%`` as a share; NaN and infinities are numbers."""
-    text, percent = text.strip(), text.strip().endswith("%")
-    if text.lower().lstrip("+-") in ("nan", "inf", "infinity"):
-        return float(text)
-    number = as_number(text.removesuffix("%").strip()) if "_" not in text else None
-    return number / 100 if number is not None and percent else number
-
-
-def _result(
-    cells: Cells, roles: _Roles, runs: tuple[Run, ...], remarks: Sequence[str], *, has_samples: bool = False
-) -> TableRuns:
+def _result(cells: Cells, roles: Roles, runs: tuple[Run, ...], remarks: Sequence[str], each: str) -> TableRuns:
     return TableRuns(
         cells.name,
         runs,
         len(cells.lines),
-        has_samples,
+        each,
         tuple(roles.params.values()),
         tuple(roles.metrics.values()),
         tuple(cells.header[place] for place in roles.unused),
         tuple(remarks),
     )
-
-
-def _has(cells: Cells) -> str:
-    names = ", ".join(map(shown, cells.header[:_MOST_NAMED]))
-    return f"its columns are {names}{', …' if len(cells.header) > _MOST_NAMED else ''}"
