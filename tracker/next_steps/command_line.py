@@ -22,6 +22,7 @@ from tracker.runs import (
     reserved_for,
 )
 from tracker.study.options import NETWORK, level_text, terms_of
+from tracker.study.param_roles import BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -86,6 +87,9 @@ class CommandWriter:
         own = (level for name, level in changes.items() if name not in LOGGED_OPTIONS)
         # off would be at its default in this network
         if not run.is_in_format or (NETWORK not in changes and OFF in own):
+            return None
+        # what is named as another program's bookkeeping is an option of this network
+        if any(BY_NAME.of(name) is Role.COMMAND for name in run.params.keys() - LOGGED_OPTIONS.keys()):
             return None
         terms = terms_of(run.params)
         levels = {**dict(terms.levels), **(dict(terms.split) if split is None else split), **changes}
