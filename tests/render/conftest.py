@@ -247,7 +247,7 @@ def crowd(report: Report) -> Report:
     reports = [strange(text, report) for text in HOSTILE]
     sections = [
         Section(text, (changed(part.entries[0], index=number - 1),))
-        for number, (text, part) in enumerate(zip(HOSTILE, [r.sections[0] for r in reports], strict=True), start=1)
+        for number, (text, part) in enumerate(zip(HOSTILE, [r.sections[2] for r in reports], strict=True), start=1)
     ]
     return replace(
         report,
