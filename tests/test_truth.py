@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from bench.truth import confounded, counts, folds, grouped, intervals
+from bench.truth import confounded, counts, data_sets, folds, grouped, intervals
 from bench.truth.document import Effort, document
 from bench.truth.experiment import (
     ALPHA,
@@ -86,6 +86,11 @@ class TestNothingDiffers:
     def test_folds_make_no_learner_better(self) -> None:
         assert over([folds.Folds(100, 5, 0.0)], 60)["option_effect"].meets()
 
+    def test_data_sets_of_different_difficulty_make_no_configuration_better(self) -> None:
+        found = over([data_sets.DataSets(2, 8, 0.0), data_sets.DataSets(4, 8, 0.0)], 30)
+        assert found["across_data_sets"].meets()
+        assert found["t-test, best against worst"].rate > found["across_data_sets"].rate
+
 
 class TestSomethingDiffers:
     def test_a_planned_comparison_of_two_models_finds_what_the_exact_unconditional_test_finds(self) -> None:
@@ -95,6 +100,11 @@ class TestSomethingDiffers:
 
     def test_an_effect_of_many_points_is_nearly_always_found_with_ten_seeds(self) -> None:
         assert over([OneOption(100, 10, 0.04, 0.2)], 50)["option_effect"].rate > 0.9
+
+    def test_the_best_of_three_configurations_is_found_on_six_data_sets_where_holm_alone_finds_none(self) -> None:
+        found = over([data_sets.DataSets(3, 6, 0.08)], 40)
+        assert found["across_data_sets"].rate > 0.5
+        assert found["signed ranks, Holm alone"].count == 0
 
     def test_an_effect_is_found_as_often_as_by_a_test_over_seeds_that_holds_its_level(self) -> None:
         found = over([OneOption(300, 5, 0.08, 0.2)], 50)
@@ -210,7 +220,7 @@ def written() -> str:
 @pytest.mark.xdist_group("truth")
 class TestDocument:
     def test_document_has_every_table_and_no_number_that_is_none(self, written: str) -> None:
-        assert written.count("\n## ") == 12
+        assert written.count("\n## ") == 13
         assert "nan" not in written
 
     def test_that_is_kept_has_the_tables_that_are_written_today(self, written: str) -> None:

@@ -12,8 +12,8 @@ from bench.truth.document import Effort, document
 from bench.truth.measure import measure
 from bench.truth.parts import PARTS
 
-RESAMPLED = 4
-"""Of experiments whose intervals are resampled, one is drawn for so many others."""
+SLOW = 4
+"""Of slow experiments, such as those whose intervals are resampled, one is drawn for so many others."""
 
 
 def main() -> None:
@@ -25,11 +25,11 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--write", type=Path, help="the file to write rather than standard output")
     arguments = parser.parse_args()
-    effort = Effort(arguments.experiments, max(1, arguments.experiments // RESAMPLED), arguments.seed)
+    effort = Effort(arguments.experiments, max(1, arguments.experiments // SLOW), arguments.seed)
     results = {}
     for name, part in PARTS.items():
         began = time.perf_counter()
-        experiments = effort.resampled if part.resampled else effort.experiments
+        experiments = effort.slow if part.slow else effort.experiments
         results[name] = measure(part.settings, experiments, effort.seed, arguments.processes)
         print(
             f"{name}: {len(part.settings)} settings, {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True

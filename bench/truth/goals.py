@@ -39,7 +39,7 @@ def goals(results: Results) -> list[Goal]:
     list of Goal
     """
     return [
-        *(_null_goal(name, results) for name in ("best_run", "run_difference", "option_effect")),
+        *(_null_goal(name, results) for name in ("best_run", "run_difference", "option_effect", "across_data_sets")),
         _equivalence(results),
         _detection(results),
         _two_models(results),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.truth import confounded, counts, folds, grouped, intervals, null_runs, one_option
+from bench.truth import confounded, counts, data_sets, folds, grouped, intervals, null_runs, one_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Settings that are measured alike; `resampled` ones are slow, and fewer experiments of them are drawn."""
+    """Settings that are measured alike; fewer experiments of `slow` ones are drawn."""
 
     settings: Sequence[Setting]
-    resampled: bool = False
+    slow: bool = False
 
 
 PARTS: dict[str, Part] = {
@@ -31,6 +31,7 @@ PARTS: dict[str, Part] = {
     "grouped option": Part(grouped.option_settings()),
     "counts": Part(counts.settings()),
     "folds": Part(folds.settings()),
+    "data sets": Part(data_sets.settings(), slow=True),
     "plain intervals": Part(intervals.plain()),
-    "resampled intervals": Part(intervals.resampled(), resampled=True),
+    "resampled intervals": Part(intervals.resampled(), slow=True),
 }

@@ -5,8 +5,7 @@ tests are over data sets, with one score for each configuration on each. Matrice
 configurations). Ranks count from 1, the best, and equal scores share the mean of their ranks.
 
 Which pairs differ is decided by Wilcoxon's signed-rank test, not by mean ranks: whether two configurations differ in
-mean rank depends on the others that happen to be compared, and if two of them vary more than the rest, mean ranks find
-differences that do not exist (Benavoli, Corani and Mangili 2016).
+mean rank depends on the others that happen to be compared (Benavoli, Corani and Mangili 2016).
 
 References
 ----------
