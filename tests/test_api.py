@@ -119,7 +119,7 @@ class TestReport:
 
     def test_report_sees_the_runs_of_the_commands_in_their_order(self, capfd: pytest.CaptureFixture[str]) -> None:
         runs = tracker.load_runs()
-        listed = [line.split()[0] for line in printed(capfd, "runs").splitlines()[1:]]
+        listed = [line.split()[1] for line in printed(capfd, "runs").splitlines()[1:]]
         assert [run.run_id[:8] for run in runs] == listed
         assert runs.find("lr0.01-s1") is runs[1]
         assert runs[-2:] == runs.runs[-2:]

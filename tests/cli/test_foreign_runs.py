@@ -310,7 +310,7 @@ class TestReport:
         assert "Run 2 has the highest val_accuracy, 86.7." in best["sentence"]
         text = summarised("percent")
         assert "| 2 | 5 | **86.7** |" in text
-        assert "val_accuracy exceeds 1, so it isn't a fraction of clips" in text
+        assert "val_accuracy exceeds 1, so it isn't a fraction of samples" in text
         assert "8670" not in text
         assert "not statistically different" not in text
         assert "The lead could not be tested, and the runs are too few to test what the options do." in text

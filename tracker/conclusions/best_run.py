@@ -224,10 +224,10 @@ def _best_configuration(study: Study, folds: CrossValidation) -> Conclusion:
 
 
 _UNLOGGED = {
-    Obstacle.OTHER_CLIPS: "the validation clips they were evaluated on were not logged for all",
+    Obstacle.OTHER_CLIPS: "not every run logged which validation clips it was evaluated on",
     Obstacle.UNLOGGED_CLIPS: "which clips they were evaluated on was not logged",
-    Obstacle.UNLOGGED_COUNTS: "how many clips each has correct was not logged for all",
-    Obstacle.UNLOGGED_PREDICTIONS: "which clips each has correct was not logged for all",
+    Obstacle.UNLOGGED_COUNTS: "not every run logged how many clips it has correct",
+    Obstacle.UNLOGGED_PREDICTIONS: "not every run logged which clips it has correct",
 }
 
 

@@ -335,9 +335,9 @@ def _untested_text(option: str, effect: ContrastEffect, wording: Wording) -> str
     else:
         observed = _observed_text(option, effect, wording)
     start, end = effect.repetitions
-    runs = counted(start, "run") if start == end else f"{start} and {counted(end, 'run')}"
+    runs = counted(start, "unmatched run") if start == end else f"{start} and {counted(end, 'unmatched run')}"
     among = "the one matched pair" if effect.pairs == 1 else f"{effect.pairs} matched pairs"
-    among = among if effect.pairs else f"{runs} of each under different seeds"
+    among = among if effect.pairs else f"{runs} of each"
     if effect.pairs >= FEWEST_PAIRS or min(effect.repetitions) >= FEWEST_PAIRS:
         return f"The effect of {option_words(option)} is not tested: {observed} in {among}, but {_UNTESTABLE}."
     least = f"a test takes at least {number_word(FEWEST_PAIRS)} pairs"
