@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -73,6 +74,12 @@ class TestReadCells:
     )
     def test_what_is_no_table_is_answered_with_what_may_be_meant(self, tmp_path: Path, name: str, message: str) -> None:
         with pytest.raises(TableError, match=message):
+            read_cells(tmp_path / name)
+
+    @pytest.mark.parametrize("name", ["pipe.csv", "pipe.parquet"])
+    def test_a_pipe_is_not_waited_for(self, tmp_path: Path, name: str) -> None:
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(TableError, match=r"pipe\.\w+ is a named pipe"):
             read_cells(tmp_path / name)
 
     def test_other_files_are_refused_by_their_ending(self, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ may have decimal commas. Lines are counted from 1, the header being the first; r
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ MOST_ROWS = 1_000_000
 MOST_COLUMNS = 5_000
 MOST_CELLS = 10_000_000
 LONGEST_CELL = 100_000  # characters
+_MOST_BYTES = 2**30  # of what a Parquet file unpacks to
 
 _ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 _PARQUET = (".parquet", ".pq")
@@ -71,7 +73,7 @@ def read_cells(path: Path) -> Cells:
             return _parquet(path)
         data = read_regular(path)
     except UnsafePathError as error:
-        raise TableError(f"cannot read {path}: {error.strerror}; give a table of less") from error
+        raise TableError(f"cannot read {path}: {error.strerror}; give another file") from error
     except OSError as error:
         raise TableError(f"cannot read {path}: {error.strerror}; check its name and permissions") from error
     try:
@@ -144,25 +146,28 @@ def _with_points(column: list[str]) -> list[str]:
 
 
 def _parquet(path: Path) -> Cells:
+    data = read_regular(path)
     try:
         import pyarrow.parquet
     except ImportError as error:
         raise TableError(
             f"reading {path.name} needs pyarrow: pip install 'tracker-report[parquet]', or save the table as CSV"
         ) from error
-    with path.open("rb") as file:
-        try:
-            opened = pyarrow.parquet.ParquetFile(file)
-            _check_size(path.name, "columns", opened.metadata.num_columns, MOST_COLUMNS)
-            _check_size(path.name, "rows", opened.metadata.num_rows, MOST_ROWS)
-            _check_size(path.name, "fields", opened.metadata.num_rows * opened.metadata.num_columns, MOST_CELLS)
-            table = opened.read()
-            values = {str(name): table.column(place).to_pylist() for place, name in enumerate(table.column_names)}
-            header = [str(name) for name in table.column_names]
-        except TableError:
-            raise
-        except Exception as error:
-            raise TableError(f"{path.name} is not a Parquet file that can be read: {_first_line(error)}") from error
+    try:
+        opened = pyarrow.parquet.ParquetFile(io.BytesIO(data))
+        about = opened.metadata
+        size = sum(about.row_group(group).total_byte_size for group in range(about.num_row_groups))
+        for what, number, most in (("columns", about.num_columns, MOST_COLUMNS), ("rows", about.num_rows, MOST_ROWS),
+                                   ("fields", about.num_rows * about.num_columns, MOST_CELLS),
+                                   ("unpacked bytes", size, _MOST_BYTES)):  # fmt: skip
+            _check_size(path.name, what, number, most)
+        table = opened.read()
+        values = {str(name): table.column(place).to_pylist() for place, name in enumerate(table.column_names)}
+        header = [str(name) for name in table.column_names]
+    except TableError:
+        raise
+    except Exception as error:
+        raise TableError(f"{path.name} is not a Parquet file that can be read: {_first_line(error)}") from error
     if len(values) < len(header):
         raise TableError(f"{path.name} has two columns of one name: rename one of them")
     return cells_of(values, path.name)
