@@ -11,9 +11,10 @@ from tests.builders import make_run
 from tracker.figures import report_pictures
 from tracker.render import render_csv, render_html, render_json, render_latex, render_markdown
 from tracker.render.view_model import arrange
-from tracker.report import Report, build_report
+from tracker.report import Report, build_comparison, build_report
 
 SETS = ("birds", "<b>bats", "cars", "dogs", "frogs", "owls", "rain")
+TAGS = ("tracker.dataset", "tracker.split")
 CORRECT = {"3": 6, "5": 7, "7": 9}  # clips of ten
 
 
@@ -69,6 +70,17 @@ class TestReport:
         of_sets = [point for data_set in report.data_sets for answer in data_set.answers for point in answer.points]
         assert points
         assert set(points).isdisjoint(of_sets)
+
+
+class TestComparison:
+    def test_samples_of_equal_names_on_two_data_sets_are_not_compared(self) -> None:
+        runs = [
+            make_run(number, correct, {"kernel_size": kernel, "dataset": name}, tags=dict.fromkeys(TAGS, ""))
+            for number, (name, (kernel, correct)) in enumerate(product("ab", {"3": "1100", "5": "1111"}.items()), 1)
+        ]
+        comparison = build_comparison("e", runs, (runs[0].run_id, runs[3].run_id))
+        assert comparison.conclusion is not None
+        assert (comparison.conclusion.verdict, comparison.clips) == ("not_comparable", ())
 
 
 class TestForms:

@@ -74,7 +74,9 @@ class TestDataSets:
             replace(run, params=run.params | {name: data})
             for run, data in zip((numbered(n, k) for n, k in enumerate("3535", 1)), "aabb", strict=True)
         ]
-        assert (make_study(*runs).data is not None) == is_data_set
+        study = make_study(*runs)
+        assert (study.data is not None) == is_data_set
+        assert len(study.clip_sets) == (2 if is_data_set else 1)
 
     def test_a_param_is_an_option_if_the_reader_says_so(self) -> None:
         runs = by_param()

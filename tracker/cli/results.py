@@ -449,7 +449,7 @@ def runs(
         print_document(f"{json.dumps(records, indent=2)}\n")
     else:
         columns = [(heading, cells) for heading, cells in _columns(study, numbers) if any(cells)]
-        left = {"run", "name", "status", *study.design.options, *study.design.split_parts}
+        left = {"run", "name", "data set", "status", *study.design.options, *study.design.split_parts}
         least_needed = (
             "name",
             "age",
@@ -516,6 +516,8 @@ def _columns(study: Study, numbers: Mapping[str, int]) -> Iterator[tuple[str, li
     yield "number", [_text(numbers.get(run.run_id)) for run in runs]
     yield "run", [run.run_id[:SHORT_ID] for run in runs]
     yield "name", [run.name for run in runs]
+    if study.data is not None:
+        yield "data set", [study.data_set_of[position] for position in range(len(runs))]
     for option in design.options:
         yield option, [level_cell(option, design.shown_level(position, option)) for position in range(len(runs))]
     for part in design.split_parts:

@@ -168,7 +168,8 @@ def build_comparison(
     if not left_out:
         pair, conclusion, corrected = _conclude_on_pair(study, pair, CommandWriter(experiment, where))
     first, second = (ComparedRun(run_entry(study, run), reasons.get(study.results[run].run_id)) for run in pair)
-    clips = shared_clips(first.entry.run, second.entry.run)
+    on_one_data_set = first.entry.data_set == second.entry.data_set
+    clips = shared_clips(first.entry.run, second.entry.run) if on_one_data_set else ()
     options = tuple(
         Differing(option, (study.design.level(pair[0], option), study.design.level(pair[1], option)))
         for option in study.design.differing(*pair)

@@ -71,15 +71,19 @@ class ClipSet:
         return np.bincount(self.group_codes)
 
 
-def clip_sets(runs: Sequence[Run]) -> tuple[ClipSet, ...]:
-    """Sort runs by the clips that they were judged on, in the order of their first members; each run is in one set."""
+def clip_sets(runs: Sequence[Run], data_sets: Sequence[str] = ()) -> tuple[ClipSet, ...]:
+    """Sort runs by the clips that they were judged on, in the order of their first members; each run is in one set.
+
+    Clips of equal names are not the same on different `data_sets`, if each run's is given.
+    """
     tagged, named = [_tags(run) or _datasets(run) for run in runs], [_named(run.validation) for run in runs]
     known = list(zip(tagged, _told_apart(runs, tagged, named), strict=True))
     by_tags = {tags: clips for tags, clips in reversed(known) if tags and clips}  # of several the first
-    members: dict[Hashable, list[int]] = defaultdict(list)
+    members: dict[tuple[str, Hashable], list[int]] = defaultdict(list)
     for position, (tags, clips) in enumerate(known):
-        members[clips or by_tags.get(tags) or tags or position].append(position)
-    return tuple(_clip_set(key, tuple(positions), runs, named) for key, positions in members.items())
+        name = data_sets[position] if data_sets else ""
+        members[name, clips or by_tags.get(tags) or tags or position].append(position)
+    return tuple(_clip_set(key, tuple(positions), runs, named) for (_, key), positions in members.items())
 
 
 def _told_apart(

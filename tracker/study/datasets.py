@@ -61,7 +61,7 @@ def data_sets(runs: Sequence[Run], clip_sets: Sequence[ClipSet], roles: ParamRol
             continue
         sets = tuple(DataSet(name, tuple(by_name[name])) for name in sorted(by_name, key=level_order))
         terms = [terms_of(run.settings, roles) for run in runs]
-        params = _own_params(sets, terms) | ({param} if param else set())
+        params = _own_params(sets, terms) | ({param} if param else set()) | roles.of_data
         found = DataSets(sets, frozenset(params))
         if _shared_by_two([_levels(term, found.params) for term in terms], names):
             return found
@@ -79,7 +79,8 @@ def _candidates(
             clips for clips in clip_sets if clips.known and not (_words(param) in _SURE and _is_numbered(clips, runs))
         ]
         known = ({values[run] for run in clips.members} for clips in same)
-        is_option = param in roles.named.option_params or roles.of(param) is not Role.CONFIGURATION
+        is_open = roles.of(param) is Role.CONFIGURATION or param in roles.of_data
+        is_option = param in roles.named.option_params or not is_open
         if all(values) and not is_option and all(len(levels) == 1 for levels in known):
             yield param, values
     tagged = _by_tags(runs)

@@ -239,9 +239,9 @@ class RunResult:
         return min((int(bad[0]) for bad in epochs if len(bad)), default=None)
 
 
-def run_results(runs: Sequence[Run], metric: Metric) -> tuple[RunResult, ...]:
-    """Translate runs, in the report's order; `metric` is the primary one."""
-    clip_set_of = {index: clips for clips in clip_sets(runs) for index in clips.members}
+def run_results(runs: Sequence[Run], metric: Metric, data_sets: Sequence[str] = ()) -> tuple[RunResult, ...]:
+    """Translate runs, in the report's order; `metric` is the primary one, `data_sets` as in `clip_sets`."""
+    clip_set_of = {index: clips for clips in clip_sets(runs, data_sets) for index in clips.members}
     return tuple(_result(index, run, metric, clip_set_of[index]) for index, run in enumerate(runs))
 
 

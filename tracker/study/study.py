@@ -298,6 +298,10 @@ def study_of(
     found = data_sets(runs, clip_sets, roles)
     if found is not None:
         roles = replace(roles, of_data=found.params)
+        name_of = {run: data.name for data in found.sets for run in data.runs}
+        if any(len({name_of[run] for run in clips.members}) > 1 for clips in clip_sets):  # of equal names alone
+            results = run_results(runs, metric, [name_of[run] for run in range(len(runs))])
+            clip_sets = tuple(dict.fromkeys(result.clip_set for result in results))
     design = design_of(params, [_block(result) for result in results], roles)
     return Study(results, metric, alpha, margin, clip_sets, design, found)
 
