@@ -438,6 +438,6 @@ class TestOtherPrograms:
         ]
         found = answer(build_report("e", runs), "options")
         assert found.sentence == (
-            "The effects of a and b are unknown: which validation samples the runs were judged on was not logged."
+            "The effects of a and b are unknown, as are the validation samples that the runs were judged on."
         )
         assert found.points == ()

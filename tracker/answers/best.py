@@ -243,7 +243,7 @@ def _untested_text(findings: Findings, tied: list[Standing], others: int) -> str
     elif not (metric.is_accuracy or metric.is_loss):
         why = f"{metric_words(metric)} is not known clip by clip"
     else:
-        why = "the predictions for each clip were not logged"
+        why = "the predictions for each clip are not known"
     return f"Whether {what} worse is unknown: {why}."
 
 

@@ -70,8 +70,7 @@ def _unlogged_text(found: Sequence[Conclusion]) -> str:
     """Return that the effects of options are unknown, in one sentence for all of them."""
     names = [option_words(conclusion.option or "") for conclusion in found]
     which = listing(names) if len(names) <= _MOST_NAMED else f"{number_word(len(names))} options"
-    why = "which validation clips the runs were judged on was not logged"
-    return f"The effects of {which} are unknown: {why}."
+    return f"The effects of {which} are unknown, as are the validation clips that the runs were judged on."
 
 
 def _clearest_first(found: Iterable[Conclusion]) -> list[Conclusion]:

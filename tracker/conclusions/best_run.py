@@ -224,10 +224,10 @@ def _best_configuration(study: Study, folds: CrossValidation) -> Conclusion:
 
 
 _UNLOGGED = {
-    Obstacle.OTHER_CLIPS: "not every run logged which validation clips it was evaluated on",
-    Obstacle.UNLOGGED_CLIPS: "which clips they were evaluated on was not logged",
-    Obstacle.UNLOGGED_COUNTS: "not every run logged how many clips it has correct",
-    Obstacle.UNLOGGED_PREDICTIONS: "not every run logged which clips it has correct",
+    Obstacle.OTHER_CLIPS: "it is not known of every run which validation clips it was evaluated on",
+    Obstacle.UNLOGGED_CLIPS: "the clips they were evaluated on are not known",
+    Obstacle.UNLOGGED_COUNTS: "it is not known of every run how many clips it has correct",
+    Obstacle.UNLOGGED_PREDICTIONS: "it is not known of every run which clips it has correct",
 }
 
 
@@ -238,7 +238,7 @@ def _score_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> s
     first = f"; {wording.run(conclusion.runs[0])} is listed first {order}" if details.tied else ""
     among = ""
     if details.elsewhere:
-        clips = "whose clips were not logged" if details.why == Obstacle.UNLOGGED_CLIPS else "on its clips"
+        clips = "whose clips are unknown" if details.why == Obstacle.UNLOGGED_CLIPS else "on its clips"
         among = f" of the {number_word(details.others + 1)} runs {clips}"
     if details.correct is None:
         scores = [score for score in (details.score, details.runner_up_score) if score is not None]

@@ -103,7 +103,7 @@ class OptionEffect(Details):
         option = conclusion.option or ""
         name = option_words(option)
         if conclusion.verdict == "unknown":
-            return f"The effect of {name} is unknown: which validation clips the runs were judged on was not logged."
+            return f"The effect of {name} is unknown, as are the validation clips that the runs were judged on."
         if not self.contrasts:
             changed = _aliases_text(self.aliases)
             if changed:

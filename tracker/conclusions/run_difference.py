@@ -220,10 +220,10 @@ def _compared_losses(
 
 _REASONS = {
     Obstacle.OTHER_CLIPS: "were evaluated on different validation clips, so they are not compared",
-    Obstacle.UNLOGGED_CLIPS: "cannot be compared: their validation clips were not logged",
-    Obstacle.UNLOGGED_COUNTS: "cannot be compared: how many validation clips they have correct was not logged",
-    Obstacle.UNLOGGED_PREDICTIONS: "cannot be compared: clips share groups, and which of them each has correct was "
-    "not logged",
+    Obstacle.UNLOGGED_CLIPS: "cannot be compared: their validation clips are unknown",
+    Obstacle.UNLOGGED_COUNTS: "cannot be compared: how many validation clips they have correct is unknown",
+    Obstacle.UNLOGGED_PREDICTIONS: "cannot be compared: clips share groups, and which of them each has correct is "
+    "unknown",
 }
 
 

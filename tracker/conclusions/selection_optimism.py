@@ -103,8 +103,8 @@ def selection_optimism(study: Study) -> Iterator[Conclusion]:
 
 _REASONS = {
     Obstacle.OTHER_CLIPS: "no two were evaluated on the same clips",
-    Obstacle.UNLOGGED_CLIPS: "which clips they were evaluated on was not logged",
-    Obstacle.UNLOGGED_PREDICTIONS: "their predictions clip by clip were not logged",
+    Obstacle.UNLOGGED_CLIPS: "the clips they were evaluated on are not known",
+    Obstacle.UNLOGGED_PREDICTIONS: "their predictions clip by clip are not known",
 }
 
 

@@ -75,7 +75,7 @@ def _limits_of_metric(study: Study, wording: Wording) -> Iterator[str]:
     if metric.is_accuracy or any(study.by_clip(run) is not None for run in range(len(study.results))):
         return
     unknown = f"{metric_words(metric)} is known for each training alone"
-    unknown += ", as predictions were not logged" if metric.is_loss else ", not clip by clip"
+    unknown += ", as predictions are not known" if metric.is_loss else ", not clip by clip"
     yield f"Single runs are not tested against each other: {unknown}. From three trainings of each on, settings are."
 
 
