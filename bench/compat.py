@@ -95,6 +95,8 @@ class Bench:
         port = free_port(0)
         program = str(Path(self.python(version)).with_name("mlflow"))
         command = [program, "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+        programs = os.pathsep.join([str(Path(program).parent), environment.get("PATH", "")])  # gunicorn, for example
+        environment = {**environment, "PATH": programs}
         address = f"http://{HOST}:{port}"
         with (
             tempfile.TemporaryFile() as output,
@@ -209,8 +211,10 @@ def on_disk(bench: Bench, store: str, version: str | None, *, proxied: bool) -> 
     folder = bench.scratch / f"disk-{version}-{proxied}"
     folder.mkdir()
     environment = bench.environment()
-    root = f"--artifacts-destination={folder}/mlartifacts" if proxied else f"--default-artifact-root={folder}/mlruns"
-    with bench.server(version, environment, f"--backend-store-uri=sqlite:///{folder}/mlflow.db", root) as address:
+    backend = f"--backend-store-uri=sqlite:///{folder}/mlflow.db"
+    served = ("--serve-artifacts", f"--artifacts-destination={folder}/mlartifacts")
+    root = f"--default-artifact-root={'mlflow-artifacts:/' if proxied else folder / 'mlruns'}"
+    with bench.server(version, environment, backend, root, *(served if proxied else ())) as address:
         bench.log(version, address, environment)
         bench.compare(store, version, str(folder / "mlflow.db"), "file")
         bench.compare(store, version, address, "HTTP")
