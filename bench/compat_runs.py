@@ -18,7 +18,7 @@ def main() -> None:
     client = MlflowClient(sys.argv[1])
     experiment = client.create_experiment(EXPERIMENT)
     for number in range(3):
-        run = client.create_run(experiment, start_time=1_000 + number, tags={"mlflow.runName": f"run {number}"})
+        run = client.create_run(experiment, start_time=1_000 + number, run_name=f"run {number}")
         run_id = run.info.run_id
         client.log_param(run_id, "kernel_size", 3 + 2 * number)
         client.log_param(run_id, "note", "ä: b/c ✓")
