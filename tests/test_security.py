@@ -14,9 +14,10 @@ from tracker.contained_files import (
 )
 from tracker.runs.samples import MOST_CLASSES, MOST_SAMPLES
 from tracker.store.client import SETTINGS
+from tracker.store.connection import LONGEST_ANSWER, MOST_PAGES
 from tracker.store.run_files import LARGEST_NPZ, MOST_PROBABILITIES, MOST_ROWS
 from tracker.store.run_files import LARGEST_TABLE as LARGEST_LOGGED_TABLE
-from tracker.store.server import LARGEST_ARCHIVE, LARGEST_TABLE, LONGEST_ANSWER, MOST_PAGES, MOST_RUNS
+from tracker.store.server import LARGEST_ARCHIVE, LARGEST_TABLE, MOST_RUNS
 from tracker.table import cells
 from tracker.table.runs import MOST_RUNS as MOST_TABLE_RUNS
 

@@ -89,7 +89,8 @@ from mlflow import MlflowClient, entities  # noqa: E402 -- after its settings
 from mlflow.exceptions import MlflowException  # noqa: E402
 from requests import HTTPError, RequestException  # noqa: E402
 
-from tracker.store.server import NotServedError, ServerClient, ServerError, TooLongError  # noqa: E402
+from tracker.store.connection import NotServedError, ServerError, TooLongError  # noqa: E402
+from tracker.store.server import ServerClient  # noqa: E402
 
 for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)  # errors are raised, and printed once

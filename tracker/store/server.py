@@ -1,83 +1,56 @@
 """A tracking server's REST interface, as far as runs are written and read: nothing that it answers is believed.
 
-MLflow's own client follows redirects with the login, reads answers that never end, and writes artifacts to whatever
-place the server names. Here login, certificates, proxies and retries are MLflow's (`http_request`), and all else is
-checked: no redirect is followed, an answer has a largest size and a time in which it must be whole, what it says is
-converted into the types below, and artifacts go through the server alone. Whatever is wrong is a `ServerError` of one
-line. Methods have the names and arguments of MLflow's client, as far as they are used.
+MLflow's own client writes artifacts to whatever place the server names. Here they go through the server alone, and what
+it says is converted into the types below (`tracker.store.connection`). Methods have the names and arguments of MLflow's
+client, as far as they are used.
 
-Only `tracker.store.client` imports this module, after it has set what MLflow reads when it is imported.
+Only `tracker.store.client` and what it is imported by import this module, after it has set what MLflow reads when it is
+imported.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import threading
-import time
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from typing import IO, TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote, unquote, urlsplit
 
-import msgspec
 from mlflow.entities import ViewType
-from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_TIMEOUT
-from mlflow.exceptions import MlflowException
-from mlflow.utils.credentials import get_default_host_creds
-from mlflow.utils.rest_utils import http_request
 from msgspec import Meta, Struct
 
 from tracker.runs.events import json_number
 from tracker.store import mlflow_run
-from tracker.store.location import public_text, public_uri, secrets_of
+from tracker.store.connection import (
+    BAD_REQUEST,
+    NOT_FOUND,
+    OK,
+    SLOWEST,
+    Connection,
+    NotServedError,
+    ServerError,
+    TooLongError,
+    patience_s,
+)
+from tracker.store.location import public_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mlflow.entities import DatasetInput, Metric, Param, RunTag
 
     from tracker.store.location import Location
 
-LONGEST_ANSWER = 64 << 20  # bytes of JSON: 1,000 runs with 100 params, 100 metrics and a long note each take 30 MB
 LARGEST_TABLE = 64 << 20  # bytes of a CSV: 100,000 clips × 50 classes
 LARGEST_ARCHIVE = 1 << 28  # bytes of an npz; `run_files` unpacks no more
-MOST_PAGES = 1_000
 MOST_RUNS = 100_000  # of one experiment
-_FRUITLESS_PAGES = 10  # in a row that bring nothing new
-_LONGEST_MESSAGE = 300  # characters of what a server says of an error
-_SLOWEST = 100_000  # bytes a second below which a long answer is given up
-_CHUNK = 16_384  # a compressed one may unpack to a thousand times that
 _LARGEST_UPLOAD = 10_000_000  # bytes that a server takes for artifacts that it keeps elsewhere
 _BATCH = 100  # params or tags in one call
 
 _API, _AJAX = "/api/2.0/mlflow", "/ajax-api/2.0/mlflow"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
-_OK, _BAD_REQUEST, _NOT_FOUND, _LOGIN_FAILED = 200, 400, 404, {401, 403}
 _SMALL_PAGE = 500  # runs; some servers refuse pages of 1,000
 _ONCE: dict[str, Any] = {"max_retries": 1, "retry_codes": ()}  # but if the connection was closed since the last time
-
-
-class ServerError(MlflowException):  # type: ignore[misc]
-    """A server that refuses, or doesn't answer as a tracking server does."""
-
-    def __init__(self, message: str, status: int = 500, code: str = "INTERNAL_ERROR") -> None:
-        super().__init__(message)
-        self.error_code, self._status = code, status
-
-    def get_http_status_code(self) -> int:
-        """Return the status of the answer; 500 if that was fine and its content wasn't."""
-        return self._status
-
-
-class TooLongError(ServerError):
-    """A server whose answer has no end, or might as well have none."""
-
-
-class NotServedError(ServerError):
-    """An address that a server, or a proxy before it, answers with a page or a redirect rather than with data."""
-
 
 _Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.\-]*\Z", max_length=256)]
 _Whole = Annotated[int, Meta(ge=-(2**62), le=2**62)]
@@ -219,21 +192,7 @@ class ServedExperiment:
     tags: dict[str, str]
 
 
-T = TypeVar("T")
-Page = TypeVar("Page", _Runs, _Experiments, _History, _Files)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer of a server, whole."""
-
-    status: int
-    kind: str  # its content type
-    content: bytes
-    target: str = ""  # where a redirect leads
-
-
-class ServerClient:
+class ServerClient(Connection):
     """Writes to a tracking server and reads from it.
 
     Every method raises `ServerError`, or `OSError` and MLflow's own errors if the server is away.
@@ -242,119 +201,9 @@ class ServerClient:
     gives_bulk = True  # histories of several runs together, unless it is found not to
 
     def __init__(self, location: Location) -> None:
-        self._location = location
+        super().__init__(location)
         self._places: dict[str, str] = {}
         self._serves = True  # artifacts of its own under an address of their own, as far as is known
-
-    def ask(
-        self,
-        method: str,
-        endpoint: str,
-        *,
-        longest: int = LONGEST_ANSWER,
-        within_s: float | None = None,
-        **options: Any,
-    ) -> Answer:
-        """Ask the server, and return its answer, whatever its status; `options` are those of MLflow's `http_request`.
-
-        The answer must be whole within `within_s` seconds, by default MLFLOW_HTTP_REQUEST_TIMEOUT, and longer only as
-        it brings `_SLOWEST` bytes a second.
-        """
-        patience = _patience() if within_s is None else within_s
-        received = [0]
-
-        def work() -> Answer:
-            usual: dict[str, Any] = {"stream": True, "allow_redirects": False, "raise_on_status": False}
-            usual |= {"respect_retry_after_header": False, "timeout": patience}
-            host = get_default_host_creds(self._location.uri)
-            with http_request(host, endpoint, method, **usual | options) as response:
-                content = bytearray()
-                for chunk in response.iter_content(_CHUNK):
-                    content += chunk
-                    received[0] = len(content)
-                    if len(content) > longest:
-                        raise TooLongError(f"the answer to {endpoint} is longer than {longest:,} bytes")
-                kind, target = (response.headers.get(name, "") for name in ("Content-Type", "Location"))
-                return Answer(response.status_code, kind, bytes(content), target)
-
-        answer = _in_time(work, lambda: patience + received[0] / _SLOWEST, endpoint)
-        if 300 <= answer.status < 400:
-            raise self._redirected(endpoint, answer)
-        return answer
-
-    def call(self, method: str, endpoint: str, kind: type[T], *, options: Any = None, **query: Any) -> T:
-        """Call the interface, and return what it answers as the type that it must be of; `options` as of `ask`."""
-        given = {key: value for key, value in query.items() if value is not None}
-        sent: dict[str, Any] = {"params" if method == "GET" else "json": given, **(options or {})}
-        answer = self.ask(method, endpoint, **sent)
-        if answer.status != _OK:
-            raise self.refusal(endpoint, answer)
-        return self._decoded(endpoint, answer, kind)
-
-    def _decoded(self, endpoint: str, answer: Answer, kind: type[T]) -> T:
-        try:  # by the standard library, for MLflow writes NaN as no JSON has it
-            return msgspec.convert(json.loads(answer.content or b"{}"), kind, strict=False)
-        except (ValueError, RecursionError, msgspec.MsgspecError) as error:
-            is_page = _is_html(answer)
-            what = "an HTML page" if is_page else f"something else ({self._shown(str(error))})"
-            raise (NotServedError if is_page else ServerError)(
-                f"{endpoint} was answered with {what}: check that {self._location.shown} is a tracking server"
-            ) from error
-
-    def refusal(self, endpoint: str, answer: Answer) -> ServerError:
-        """Return an answer of another status than 200 as an error, with what the server says of it in one line."""
-        code, said = "", ""
-        try:
-            row = json.loads(answer.content)
-            code, said = row["error_code"], row["message"]
-        except (ValueError, RecursionError, TypeError, KeyError):
-            said = "" if _is_html(answer) else answer.content[:10_000].decode("utf-8", "replace")
-        shown = self._shown(said) if isinstance(said, str) else ""
-        reason = f": {shown}" if shown else ""
-        if answer.status in _LOGIN_FAILED:
-            what = f"the server refused access ({answer.status}){reason}; check MLFLOW_TRACKING_USERNAME and "
-            reason, what = "", f"{what}MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
-        else:
-            what = f"{endpoint} was answered with status {answer.status}"
-        if answer.status == _NOT_FOUND and not code:
-            reason += (
-                f"; check that {self._location.shown} is a tracking server: its address may need a path, such as "
-                f"{self._location.shown}/mlflow"
-            )
-        known = code if isinstance(code, str) and code.isidentifier() else "INTERNAL_ERROR"
-        return ServerError(what + reason, answer.status, known)
-
-    def _shown(self, said: str) -> str:
-        """Return what a server says as a part of a line: no credentials, nothing that looks like a command of ours."""
-        host = get_default_host_creds(self._location.uri)
-        sent = {each for each in (host.username, host.password, host.token) if each}
-        text = public_text(said[:10_000], secrets_of(os.environ, self._location.uri) | sent)
-        line = "".join(sign if sign.isprintable() else " " for sign in text.replace("`", "'"))
-        line = " ".join(line.split())
-        return line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]} …"
-
-    def _redirected(self, endpoint: str, answer: Answer) -> ServerError:
-        target = self._shown(public_uri(urljoin(self._location.public + "/", answer.target))) or "nowhere"
-        return NotServedError(
-            f"{endpoint} was answered with a redirect to {target}, which isn't followed: if that is the tracking "
-            "server, give its address as --tracking-uri"
-        )
-
-    def _pages(self, ask: Callable[[str | None], Page], new_in: Callable[[Page], int]) -> Iterator[Page]:
-        """Ask for page after page; `new_in` returns how much a page brings that none before it had."""
-        tokens: set[str | None] = set()
-        token, fruitless = None, 0
-        while token not in tokens:
-            if len(tokens) == MOST_PAGES or fruitless == _FRUITLESS_PAGES:
-                raise ServerError(f"the answer has no end: {len(tokens):,} pages, and a token for another")
-            tokens.add(token)
-            page = ask(token)
-            fruitless = 0 if new_in(page) else fruitless + 1
-            yield page
-            token = page.next_page_token or None
-            if token is None:
-                return
-        raise ServerError("the answer has no end: the server repeats a page's token")
 
     # ---- experiments ----
 
@@ -398,7 +247,7 @@ class ServerClient:
         def ask(token: str | None) -> _Experiments:
             return self.call("POST", f"{_API}/experiments/search", _Experiments, max_results=1_000, page_token=token)
 
-        for _ in self._pages(ask, new_in):
+        for _ in self.pages(ask, new_in):
             pass
         return sorted(names)
 
@@ -415,7 +264,7 @@ class ServerClient:
         try:
             return self._runs(experiment_ids, filter_string, run_view_type, max_results)
         except ServerError as error:
-            if error.get_http_status_code() != _BAD_REQUEST or max_results <= _SMALL_PAGE:
+            if error.get_http_status_code() != BAD_REQUEST or max_results <= _SMALL_PAGE:
                 raise
             with suppress(ServerError):
                 return self._runs(experiment_ids, filter_string, run_view_type, _SMALL_PAGE)
@@ -444,7 +293,7 @@ class ServerClient:
             runs.update((row.info.run_id, _run(row)) for row in page.runs or ())
             return len(runs) - before
 
-        for _ in self._pages(ask, new_in):
+        for _ in self.pages(ask, new_in):
             if len(runs) > MOST_RUNS:
                 raise ServerError(f"the answer has no end: more than {MOST_RUNS:,} runs")
         return [*runs.values()]
@@ -534,7 +383,7 @@ class ServerClient:
             values.extend(page.metrics or ())
             return len(page.metrics or ())
 
-        for _ in self._pages(ask, new_in):
+        for _ in self.pages(ask, new_in):
             pass
         return values
 
@@ -543,7 +392,7 @@ class ServerClient:
         query = {"run_id": [*run_ids], "metric_key": key, "max_results": most}
         rows = self.call("GET", f"{_AJAX}/metrics/get-history-bulk", _Bulk, **query).metrics
         if unasked := {row.run_id for row in rows}.difference(run_ids):
-            raise ServerError(f"a metric was answered for run {self._shown(min(unasked))!r}, which wasn't asked for")
+            raise ServerError(f"a metric was answered for run {self.shown(min(unasked))!r}, which wasn't asked for")
         return rows
 
     # ---- artifacts ----
@@ -554,7 +403,7 @@ class ServerClient:
         Asked for an artifact that isn't there, many servers answer as if they had failed. If `artifact_uri` is the
         server's own, it is asked as the place that it is, which takes a quarter of the time.
         """
-        own = _served_path(artifact_uri, self._location.uri)
+        own = _served_path(artifact_uri, self.location.uri)
         if own is not None and self._serves:
             try:
                 names = self._listed(_ARTIFACTS, path=f"{own}/{folder}".rstrip("/"))
@@ -575,7 +424,7 @@ class ServerClient:
             paths.update(file.path for file in page.files or ())
             return len(paths) - before
 
-        for _ in self._pages(ask, new_in):
+        for _ in self.pages(ask, new_in):
             pass
         return frozenset(paths)
 
@@ -584,7 +433,7 @@ class ServerClient:
 
         It is looked for in both places if it may be: a proxy may let only one be seen.
         """
-        own = _served_path(artifact_uri, self._location.uri)
+        own = _served_path(artifact_uri, self.location.uri)
         places: list[tuple[str, dict[str, str]]] = [("/get-artifact", {"run_uuid": run_id, "path": path})]
         if own is not None:
             places.insert(0 if self._serves else 1, (quote(f"{_ARTIFACTS}/{own}/{path}"), {}))
@@ -601,9 +450,9 @@ class ServerClient:
     def _download(self, endpoint: str, query: Mapping[str, str], path: str) -> bytes:
         longest = LARGEST_ARCHIVE if path.endswith(".npz") else LARGEST_TABLE
         answer = self.ask("GET", endpoint, params=query, longest=longest, **_ONCE)
-        if answer.status == _NOT_FOUND:
-            raise NotServedError(f"{endpoint} was answered with status 404 instead of {path}", _NOT_FOUND)
-        if answer.status != _OK:
+        if answer.status == NOT_FOUND:
+            raise NotServedError(f"{endpoint} was answered with status 404 instead of {path}", NOT_FOUND)
+        if answer.status != OK:
             raise self.refusal(endpoint, answer)
         if "html" in answer.kind.lower():  # a page to log in at, for example
             raise NotServedError(f"{endpoint} was answered with an HTML page instead of {path}")
@@ -616,8 +465,8 @@ class ServerClient:
     def send_artifact(self, run_id: str, content: IO[bytes], path: str) -> None:
         """Send an open file to the server, which keeps it; nothing is written to a place that the server names."""
         uri, size = self._place(run_id), os.fstat(content.fileno()).st_size
-        served = _served_path(uri, self._location.uri)
-        within_s = _patience() + size / _SLOWEST
+        served = _served_path(uri, self.location.uri)
+        within_s = patience_s() + size / SLOWEST
         options: dict[str, Any] = {"data": content if size else b"", "within_s": within_s}
         options["extra_headers"] = {"Content-Type": "application/octet-stream"}
         if served is not None:
@@ -629,10 +478,10 @@ class ServerClient:
             endpoint = f"{_AJAX}/upload-artifact"
             self._check_size(uri, path, size)
             answer = self.ask("POST", endpoint, params={"run_uuid": run_id, "path": path}, **options)
-        if answer.status != _OK:
+        if answer.status != OK:
             error = self.refusal(endpoint, answer)
-            if served is None and answer.status == _NOT_FOUND:
-                raise ServerError(f"{_kept_at(uri)}, and it takes none itself; {_REMEDY}", _NOT_FOUND) from error
+            if served is None and answer.status == NOT_FOUND:
+                raise ServerError(f"{_kept_at(uri)}, and it takes none itself; {_REMEDY}", NOT_FOUND) from error
             raise error
 
     def _check_size(self, uri: str, path: str, size: int) -> None:
@@ -673,41 +522,6 @@ def _served_path(uri: str, server: str) -> str | None:
     if parts.scheme == own.scheme and is_own and path.startswith(start):
         return path.removeprefix(start).strip("/")
     return None
-
-
-def _patience() -> float:
-    """Return how many seconds an answer may take."""
-    try:
-        return float(MLFLOW_HTTP_REQUEST_TIMEOUT.get())
-    except (TypeError, ValueError) as error:
-        raise ServerError(f"{MLFLOW_HTTP_REQUEST_TIMEOUT.name} must be a number of seconds: {error}") from error
-
-
-def _in_time(work: Callable[[], Answer], patience_s: Callable[[], float], endpoint: str) -> Answer:
-    """Return what a call returns, unless it takes longer: no timeout of a socket ends one that drips."""
-    outcome: Future[Answer] = Future()
-
-    def run() -> None:
-        try:
-            outcome.set_result(work())
-        except BaseException as error:  # noqa: BLE001  (it is raised by who waits)
-            outcome.set_exception(error)
-
-    began = time.monotonic()
-    threading.Thread(target=run, name="request", daemon=True).start()
-    while not outcome.done():
-        left = patience_s() - (time.monotonic() - began)
-        if left <= 0:
-            raise TimeoutError(f"{endpoint} was not answered within {patience_s():.0f} s")
-        try:
-            return outcome.result(left)
-        except TimeoutError:
-            continue  # unless more was received meanwhile; the call's own is raised below
-    return outcome.result()
-
-
-def _is_html(answer: Answer) -> bool:
-    return "html" in answer.kind.lower() or answer.content.lstrip()[:1] == b"<"
 
 
 def _rows(pairs: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
