@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from bench.truth import confounded, counts, data_sets, folds, grouped, intervals
+from bench.truth import confounded, counts, data_sets, folds, grouped, intervals, trainings
 from bench.truth.document import Effort, document
 from bench.truth.experiment import (
     ALPHA,
@@ -82,6 +82,13 @@ class TestNothingDiffers:
 
     def test_nothing_differs_counts_alone_make_no_run_better(self) -> None:
         assert over([counts.CountsAlone(30, 2, 0.0)], 30)["run_difference"].meets()
+
+    @pytest.mark.parametrize("setting", [
+        trainings.Scores("val_loss", 3, 3, shared=True), trainings.Scores("val_auc", 3, 10),
+        trainings.CountedSeeds(300, 3, 0.08), trainings.FoldScores("val_f1", 100, 5),
+    ])  # fmt: skip
+    def test_trainings_without_predictions_make_no_level_better(self, setting: Setting) -> None:
+        assert all(share.meets() for share in over([setting], 60).values())
 
     def test_folds_make_no_learner_better(self) -> None:
         assert over([folds.Folds(100, 5, 0.0)], 60)["option_effect"].meets()
@@ -220,7 +227,7 @@ def written() -> str:
 @pytest.mark.xdist_group("truth")
 class TestDocument:
     def test_document_has_every_table_and_no_number_that_is_none(self, written: str) -> None:
-        assert written.count("\n## ") == 13
+        assert written.count("\n## ") == 14
         assert "nan" not in written
 
     def test_that_is_kept_has_the_tables_that_are_written_today(self, written: str) -> None:

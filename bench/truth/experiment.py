@@ -12,7 +12,7 @@ import scipy
 from bench.truth.world import World, group_numbers
 from tracker.conclusions.best_run import best_runs
 from tracker.conclusions.comparisons import Family, run_family
-from tracker.conclusions.contrasts import adjusted_p_values, analyse_contrast
+from tracker.conclusions.contrasts import Decision, analyse_contrast, decide
 from tracker.runs import Predictions, Run, RunStatus
 from tracker.study.metrics import primary_metric
 from tracker.study.study import Study, study_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.truth.settings import Counted
-    from tracker.conclusions.conclusion import Conclusion
+    from tracker.conclusions.conclusion import Conclusion, Scope
     from tracker.statistics.matched_pairs import Effect
 
 ALPHA = 0.05
@@ -83,6 +83,7 @@ class Claim:
     effect: Effect | None
     supported: bool
     equivalent: bool
+    scope: Scope = "population"
 
     def covers(self, truth: float) -> Counted:
         """Say whether the interval holds the truth, where there is one."""
@@ -98,10 +99,9 @@ def option_claims(study: Study) -> list[Claim]:
     Resampling would take most of the time and decides nothing. A test holds these verdicts against the report's.
     """
     analyses = [analyse_contrast(study, contrast) for found in study.contrasts.values() for contrast in found]
-    effects = [None if analysis is None else analysis.effect for analysis in analyses]
-    adjusted = iter(adjusted_p_values([effect for effect in effects if effect]))
-    return [Claim(None, supported=False, equivalent=False) if effect is None else _claim(study, effect, next(adjusted))
-            for effect in effects]  # fmt: skip
+    decisions = iter(decide(study, [analysis for analysis in analyses if analysis]))
+    return [Claim(None, supported=False, equivalent=False) if analysis is None else _claim(next(decisions))
+            for analysis in analyses]  # fmt: skip
 
 
 def claims_option(study: Study) -> bool:
@@ -109,9 +109,9 @@ def claims_option(study: Study) -> bool:
     return any(claim.supported for claim in option_claims(study))
 
 
-def _claim(study: Study, effect: Effect, p_adjusted: float) -> Claim:
-    claimed = p_adjusted <= ALPHA
-    return Claim(effect, claimed, equivalent=not claimed and study.within_margin(effect.interval_90))
+def _claim(decision: Decision) -> Claim:
+    supported, equivalent = decision.verdict == "supported", decision.verdict == "equivalent"
+    return Claim(decision.effect, supported, equivalent, decision.scope)
 
 
 def claims_best(study: Study, family: Family) -> bool:

@@ -53,9 +53,9 @@ class Folds:
         """Draw a dataset, cross-validate both learners and say what is claimed."""
         apart = np.repeat([APART, APART + self.farther], FEATURES)
         classes = np.arange(self.clips) % 2
-        points = _points(classes, apart, rng)
+        points = points_of(classes, apart, rng)
         places = rng.permutation(self.clips) % self.folds
-        margins = [[_judge(points, classes, places == fold, half) for fold in range(self.folds)] for half in (0, 1)]
+        margins = [[judge(points, classes, places == fold, half) for fold in range(self.folds)] for half in (0, 1)]
         study = concluded(self._runs(margins))
         (claim,) = option_claims(study)
         a, b = (np.concatenate(of_learner) > 0 for of_learner in margins)
@@ -85,12 +85,12 @@ def settings() -> list[Folds]:
     return [Folds(n, k, farther) for n in (100, 300) for k in (5, 10) for farther in (0.0, 0.25)]
 
 
-def _points(classes: NDArray[np.int64], apart: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+def points_of(classes: NDArray[np.int64], apart: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw clips, shape (n, 2 FEATURES): the first learner's features and the second's."""
     return rng.standard_normal((len(classes), len(apart))) + (classes[:, np.newaxis] - 0.5) * apart
 
 
-def _judge(
+def judge(
     points: NDArray[np.float64], classes: NDArray[np.int64], held_out: NDArray[np.bool_], half: int
 ) -> NDArray[np.float64]:
     """Train one learner on all but a fold and return its margins on the fold."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.truth import confounded, counts, data_sets, folds, grouped, intervals, null_runs, one_option
+from bench.truth import confounded, counts, data_sets, folds, grouped, intervals, null_runs, one_option, trainings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,9 @@ PARTS: dict[str, Part] = {
     "grouped option": Part(grouped.option_settings()),
     "counts": Part(counts.settings()),
     "folds": Part(folds.settings()),
+    "scores": Part(trainings.scores()),
+    "counted seeds": Part(trainings.counted()),
+    "fold scores": Part(trainings.over_folds()),
     "data sets": Part(data_sets.settings(), slow=True),
     "plain intervals": Part(intervals.plain()),
     "resampled intervals": Part(intervals.resampled(), slow=True),
