@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -199,11 +200,11 @@ def running(
         yield process
     finally:
         process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            process.wait()
+        with suppress(ProcessLookupError):  # workers of older servers outlive the command that started them
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def on_disk(bench: Bench, store: str, version: str | None, *, proxied: bool) -> None:
