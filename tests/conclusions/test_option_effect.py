@@ -273,6 +273,41 @@ class TestSentence:
             "takes at least three pairs."
         )
 
+    def test_sentence_says_that_one_run_of_each_is_too_few(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = made(1, "1110", {"kernel_size": "3"}, seed=None), made(2, "1000", {"kernel_size": "7"}, seed=None)
+        assert sentence_of(studied(*runs), "option_effect") == (
+            "Too few runs to judge kernel size: 7 instead of 3 gave 50 points less in one run of each; a test takes at "
+            "least three of each."
+        )
+
+    def test_sentence_says_that_no_run_of_one_level_logged_the_metric(self, made: MakeRun, studied: MakeStudy) -> None:
+        metrics: list[dict[str, float]] = [{"val_f1": 0.7}, {"val_auc": 0.9}]
+        runs = [made(i, None, {"k": str(i)}, metrics=metric) for i, metric in enumerate(metrics)]
+        found = only(option_effects(studied(*runs, metric="val_f1")))
+        assert (found.verdict, found.details.contrasts) == ("unknown", ())
+        assert sentence_of(studied(*runs, metric="val_f1"), "option_effect") == (
+            "The effect of k is unknown: no runs that differ in it alone logged val_f1."
+        )
+
+    def test_sentence_says_that_a_difference_is_the_same_on_every_fold(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = [
+            made(
+                i,
+                None,
+                {"k": str(i % 2), "fold": str(i // 2)},
+                metrics={"val_accuracy": 0.8 + i // 2 / 50 + i % 2 / 50},
+            )
+            for i in range(10)
+        ]
+        assert sentence_of(studied(*runs), "option_effect") == (
+            "The effect of k cannot be tested: 1 instead of 0 gave 2 points more in each of five matched pairs, so it "
+            "is unknown how much that varies."
+        )
+
+    def test_sentence_keeps_the_unit_of_an_accuracy_in_percent(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = [made(i, None, {"k": str(i)}, seed=None, metrics={"val_accuracy": 80.0 + 4 * i}) for i in range(2)]
+        assert "raised val_accuracy by 4.00 in" in sentence_of(studied(*runs), "option_effect")
+
     def test_sentence_says_that_an_effect_is_detected(self, made: MakeRun, studied: MakeStudy) -> None:
         rng = np.random.default_rng(0)
         draw = lambda p: "".join(rng.choice(["0", "1"], 100, p=[1 - p, p]))  # noqa: E731

@@ -79,6 +79,12 @@ class TestParamRoles:
     def test_words_and_numbers_and_few_texts_stay_options(self, values: list[str]) -> None:
         assert options_of(*({"x": x} for x in values)) == ("x",)
 
+    def test_what_a_search_found_and_where_it_looked_is_no_option_beside_its_model(self) -> None:
+        forest = {"estimator": "Forest()", "param_grid": "{'trees': [5, 20]}", "best_trees": "20"}
+        machine = {"estimator": "SVC()", "param_grid": "{'C': [1, 10]}", "best_C": "10"}
+        assert options_of(forest, machine) == ("estimator",)
+        assert options_of(machine, machine | {"param_grid": "{'C': [0.1, 100]}"}) == ("param_grid",)
+
     def test_networks_named_by_their_files_stay_an_option(self) -> None:
         assert options_of(*({"backbone": f"/nets/{x}.pt"} for x in "abcd")) == ("backbone",)
 

@@ -10,7 +10,9 @@ from tracker.conclusions.best_configuration import not_tested
 from tracker.conclusions.best_run import BestRun
 from tracker.conclusions.comparisons import cross_validation
 from tracker.conclusions.conclusion import Table
+from tracker.conclusions.option_effect import UNTESTABLE
 from tracker.conclusions.stability import Spread
+from tracker.conclusions.trainings import differ_equally, pairs_by_split
 from tracker.statistics.repetitions import FEWEST_PAIRS
 from tracker.study.metric_roles import ACCURACY, role_of
 from tracker.study.metrics import is_fraction
@@ -20,6 +22,7 @@ from tracker.wording import (
     NONE,
     capitalised,
     change_cell,
+    count_words,
     counted,
     listing,
     metric_text,
@@ -239,7 +242,12 @@ def _untested_text(findings: Findings, tied: list[Standing], others: int) -> str
     if any(not_tested(first, standing) == "too few seeds" for standing in untested):
         why = f"a test takes at least {number_word(FEWEST_PAIRS)} seeds of each configuration"
     elif findings.repeated:
-        why = "these runs do not show how much of that could be chance"
+        why = UNTESTABLE
+        index_of = findings.study.index_of
+        start, end = ([index_of[run] for run in standing.runs] for standing in (first, untested[0]))
+        pairs = pairs_by_split(findings.study, start, end)
+        if others == 1 and differ_equally(findings.study, pairs):
+            why = f"the lead is the same in each of {count_words(len(pairs), 'fold')}, so how it varies is not known"
     elif not (metric.is_accuracy or metric.is_loss):
         why = f"{metric_words(metric)} is not known clip by clip"
     else:

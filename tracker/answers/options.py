@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tracker.answers.answer import Answer
 from tracker.conclusions.conclusion import Table
-from tracker.conclusions.option_effect import OptionEffect, verdict_words
+from tracker.conclusions.option_effect import UNMEASURED, OptionEffect, verdict_words
 from tracker.wording import (
     NONE,
     begun,
@@ -14,6 +14,7 @@ from tracker.wording import (
     change_interval_cell,
     level_cell,
     listing,
+    metric_words,
     number_word,
     option_words,
     p_number,
@@ -44,13 +45,15 @@ def options(findings: Findings) -> Answer | None:
     question = f"What does changing {asked} do?"
     unlogged = [c for c in found if c.verdict == "unknown"]
     if len(unlogged) == len(found) > 1:
-        return Answer("options", question, "Unknown", _unlogged_text(found), conclusions=tuple(c.id for c in found))
+        return Answer(
+            "options", question, "Unknown", _unlogged_text(findings, found), conclusions=tuple(c.id for c in found)
+        )
     untested = [c for c in found if c.verdict in {"confounded", "not_comparable"}]
     tested = [c for c in found if c not in untested]
     several = len(unlogged) > 1
     lines = tuple(c.sentence for c in _clearest_first(tested)[:_MOST_LINES] if not (several and c in unlogged))
     if several:
-        lines += (_unlogged_text(unlogged),)
+        lines += (_unlogged_text(findings, unlogged),)
     sentence = _untested_text(findings, untested, alone=not tested)
     if not sentence:
         sentence, lines = (lines[0], ()) if len(lines) == 1 else (_overview_text(tested), lines)
@@ -66,10 +69,13 @@ def options(findings: Findings) -> Answer | None:
     )
 
 
-def _unlogged_text(found: Sequence[Conclusion]) -> str:
+def _unlogged_text(findings: Findings, found: Sequence[Conclusion]) -> str:
     """Return that the effects of options are unknown, in one sentence for all of them."""
     names = [option_words(conclusion.option or "") for conclusion in found]
     which = listing(names) if len(names) <= _MOST_NAMED else f"{number_word(len(names))} options"
+    if any(isinstance(c.details, OptionEffect) and c.details.n_contrasts for c in found):
+        why = UNMEASURED.format("in one of them", metric_words(findings.study.metric))
+        return f"The effects of {which} are unknown: {why}."
     return f"The effects of {which} are unknown, as are the validation clips that the runs were judged on."
 
 

@@ -111,6 +111,7 @@ class ContrastEffect:
     probability: float | None = None
     need: Need | None = None  # what it takes to decide it, if matched pairs leave it open
     scope: Scope = "population"  # of what is inferred, if it was tested
+    constant: bool = False  # whether every one of at least three matched pairs differs by the same
 
 
 def analyse_contrast(study: Study, contrast: Contrast) -> Analysis | None:

@@ -43,7 +43,7 @@ from tracker.conclusions.contrasts import (
     largest_set,
     sample_size_for,
 )
-from tracker.conclusions.trainings import PAIRED, UNPAIRED
+from tracker.conclusions.trainings import PAIRED, UNPAIRED, differ_equally
 from tracker.replay import can_act
 from tracker.runs import LOGGED_OPTIONS, OFF
 from tracker.statistics.repetitions import FEWEST_PAIRS
@@ -55,6 +55,7 @@ from tracker.wording import (
     change_cell,
     change_interval_cell,
     change_words,
+    count_words,
     counted,
     level_cell,
     level_words,
@@ -83,6 +84,8 @@ _MOST_AT_ONCE = 2  # options that become testable by the few commands that are s
 MOST_CONTRASTS = 50  # contrasts of one option that are listed: those with the smallest p-values
 _MOST_NAMED = 5  # options that are named as having changed with another, if very many did
 _MOST_ALSO = 3  # further contrasts that are named in the sentence of one that is supported
+UNMEASURED = "no runs that differ {} alone logged {}"
+UNTESTABLE = "these runs do not show how much of that could be chance"
 _SAYS_NOTHING = 0.6  # width above which the interval of a difference is not worth a sentence
 _MOST_SAID = 50  # more clips than so many times those at hand are no use to anybody
 MOST_RESAMPLED = 3  # contrasts of one option, the clearest ones, whose probability of being better is resampled
@@ -103,7 +106,9 @@ class OptionEffect(Details):
         option = conclusion.option or ""
         name = option_words(option)
         if conclusion.verdict == "unknown":
-            return f"The effect of {name} is unknown, as are the validation clips that the runs were judged on."
+            why = f": {UNMEASURED.format('in it', metric_words(wording.metric))}"
+            unlogged = ", as are the validation clips that the runs were judged on"
+            return f"The effect of {name} is unknown{why if self.n_contrasts else unlogged}."
         if not self.contrasts:
             changed = _aliases_text(self.aliases)
             if changed:
@@ -163,15 +168,29 @@ def verdict_words(effect: ContrastEffect) -> str:
 
 def option_effects(study: Study) -> tuple[Conclusion, ...]:
     """Conclude on each option that varied, in the design's order."""
-    contrasts = [contrast for of_option in study.contrasts.values() for contrast in of_option]
+    by_option = {option: [c for c in found if _is_measured(study, c)] for option, found in study.contrasts.items()}
+    contrasts = [contrast for of_option in by_option.values() for contrast in of_option]
     exact = {c for c in contrasts if c.pairs and all(_changed_nothing(study, pair) for pair in c.pairs)}
     analyses = {c: None if c in exact else analyse_contrast(study, c) for c in contrasts}
     found = [(contrast, analysis) for contrast, analysis in analyses.items() if analysis]
     tests, decided = len(found), decide(study, [analysis for _, analysis in found])
     tested = {contrast: one for (contrast, _), one in zip(found, decided, strict=True)}
     effects = {c: _effect(study, c, a, tested.get(c), tests, exact=c in exact) for c, a in analyses.items()}
-    by_option = ((option, [effects[c] for c in of_option]) for option, of_option in study.contrasts.items())
-    return tuple(_conclude_on_option(study, option, found, tests) for option, found in by_option)
+    return tuple(
+        _conclude_on_option(study, option, {c: effects[c] for c in of_option}, tests)
+        for option, of_option in by_option.items()
+    )
+
+
+def _is_measured(study: Study, contrast: Contrast) -> bool:
+    """Return whether runs on both sides of a contrast have the primary metric."""
+    return any(
+        all(
+            any(study.results[run].score is not None or study.by_clip(run) is not None for run in runs)
+            for runs in setting
+        )
+        for setting in contrast.repetitions
+    )
 
 
 def _changed_nothing(study: Study, pair: Pair) -> bool:
@@ -197,8 +216,11 @@ def leading(effects: Sequence[ContrastEffect]) -> ContrastEffect:
     return min(effects, key=rank)
 
 
-def _conclude_on_option(study: Study, option: str, effects: Sequence[ContrastEffect], tests: int) -> Conclusion:
-    levels = study.design.levels[option]
+def _conclude_on_option(study: Study, option: str, found: Mapping[Contrast, ContrastEffect], tests: int) -> Conclusion:
+    levels, contrasts, effects = study.design.levels[option], list(found), list(found.values())
+    if not effects and study.contrasts[option]:
+        details = OptionEffect(levels=levels, n_contrasts=len(study.contrasts[option]), tests=tests)
+        return Conclusion("option_effect", "unknown", study.run_ids, details, option=option)
     if not effects:  # it never changed alone, or only between runs not known to share their clips
         alone = study.alone_elsewhere(option)
         together = study.design.aliases(option) if alone is None else ()
@@ -211,12 +233,12 @@ def _conclude_on_option(study: Study, option: str, effects: Sequence[ContrastEff
     listed = {i: effects[i] for i in sorted(by_p[:MOST_CONTRASTS])}
     for i in by_p[:MOST_RESAMPLED]:
         if effects[i].p_value is not None:
-            listed[i] = replace(effects[i], probability=chance_of_better(study, study.contrasts[option][i]))
+            listed[i] = replace(effects[i], probability=chance_of_better(study, contrasts[i]))
     verdicts = {effect.verdict for effect in effects}
     if len(verdicts) > 1:
         verdicts.discard("exact")  # no difference at all, whatever the other levels do
     verdict = verdicts.pop() if len(verdicts) == 1 else "supported" if "supported" in verdicts else "inconclusive"
-    runs = {run for c in study.contrasts[option] for setting in c.repetitions for level in setting for run in level}
+    runs = {run for c in contrasts for setting in c.repetitions for level in setting for run in level}
     details = OptionEffect(tuple(listed.values()), (), levels, len(effects), tests)
     clearest = (first.estimate, first.interval, first.p_value, first.p_adjusted, first.n, first.method)
     return Conclusion("option_effect", verdict, study.ids(sorted(runs)), details, *clearest, option, scope=first.scope)
@@ -252,6 +274,7 @@ def _effect(
         crossed=analysis.inner if analysis else None,
         need=sample_size_for(study, contrast, analysis, tests) if analysis and verdict == "inconclusive" else None,
         scope=decision.scope if decision else "population",
+        constant=differ_equally(study, contrast.pairs),
     )
 
 
@@ -325,23 +348,22 @@ def _need_text(effect: ContrastEffect, wording: Wording) -> str:
     return f" More seeds alone won't reveal an effect of {size} on these clips; that takes at least {clips} clips."
 
 
-_UNTESTABLE = "these runs do not show how much of that could be chance"
-
-
 def _untested_text(option: str, effect: ContrastEffect, wording: Wording) -> str:
     """Return what was observed of a contrast that is not tested, and why it isn't."""
-    if effect.estimate is None:
-        observed = f"{level_words(option, effect.to)} against {_from_words(option, effect)} was not measured"
-    else:
-        observed = _observed_text(option, effect, wording)
+    observed, name = _observed_text(option, effect, wording), option_words(option)
     start, end = effect.repetitions
-    runs = counted(start, "unmatched run") if start == end else f"{start} and {counted(end, 'unmatched run')}"
-    among = "the one matched pair" if effect.pairs == 1 else f"{effect.pairs} matched pairs"
-    among = among if effect.pairs else f"{runs} of each"
+    among = "the one matched pair" if effect.pairs == 1 else f"{count_words(effect.pairs, 'matched pair')}"
+    if not effect.pairs:
+        runs = f"{count_words(start, 'run')} of each"
+        among = runs if start == end else f"{count_words(start, 'run')} and {number_word(end)}"
+    if effect.pairs >= FEWEST_PAIRS and effect.constant:
+        each = f"each of {count_words(effect.pairs, 'matched pair')}"
+        return f"The effect of {name} cannot be tested: {observed} in {each}, so it is unknown how much that varies."
     if effect.pairs >= FEWEST_PAIRS or min(effect.repetitions) >= FEWEST_PAIRS:
-        return f"The effect of {option_words(option)} is not tested: {observed} in {among}, but {_UNTESTABLE}."
-    least = f"a test takes at least {number_word(FEWEST_PAIRS)} pairs"
-    return f"Too few runs to judge {option_words(option)}: {observed} in {among}; {least}."
+        return f"The effect of {name} is not tested: {observed} in {among}, but {UNTESTABLE}."
+    least = f"a test takes at least {number_word(FEWEST_PAIRS)}"
+    least = f"{least} pairs" if effect.pairs else f"{least} of each"
+    return f"Too few runs to judge {name}: {observed} in {among}; {least}."
 
 
 def _observed_text(option: str, effect: ContrastEffect, wording: Wording) -> str:
@@ -350,7 +372,7 @@ def _observed_text(option: str, effect: ContrastEffect, wording: Wording) -> str
     change = f"{level_words(option, effect.to)} instead of {_from_words(option, effect)}"
     if not estimate:
         return f"{change} made no difference"
-    if wording.metric.measures_accuracy:
+    if wording.metric.is_accuracy:
         return f"{change} gave {points(estimate)} {'more' if estimate > 0 else 'less'}"
     moved = "raised" if estimate > 0 else "lowered"
     return f"{change} {moved} {_quantity(effect, wording)} by {_size(estimate, wording)}"
@@ -362,7 +384,7 @@ def _from_words(option: str, effect: ContrastEffect) -> str:
 
 def _quantity(effect: ContrastEffect, wording: Wording) -> str:
     """Return what the runs are compared by, in words; a loss that is known by clip is that of clips, not segments."""
-    if wording.metric.measures_accuracy:
+    if wording.metric.is_accuracy:
         return "validation accuracy"
     if wording.metric.is_loss and effect.p_value is not None and effect.method not in (PAIRED, UNPAIRED):
         return "the log-loss of validation clips"
@@ -370,11 +392,11 @@ def _quantity(effect: ContrastEffect, wording: Wording) -> str:
 
 
 def _size(difference: float, wording: Wording) -> str:
-    return points(difference) if wording.metric.measures_accuracy else losses(abs(difference))[0]
+    return points(difference) if wording.metric.is_accuracy else losses(abs(difference))[0]
 
 
 def _interval_text(interval: Interval, wording: Wording) -> str:
-    if wording.metric.measures_accuracy:
+    if wording.metric.is_accuracy:
         return points_interval_cell(interval)
     sizes = losses(*map(abs, interval))
     return " to ".join(f"{sign(end)}{size}" for end, size in zip(interval, sizes, strict=True))

@@ -84,16 +84,38 @@ def over_repetitions(study: Study, start: Sequence[int], end: Sequence[int]) -> 
 
 def over_shared_splits(study: Study, start: Sequence[int], end: Sequence[int]) -> OverTrainings | None:
     """Estimate the same of two configurations that were trained on the same folds or splits."""
+    shared = _on_shared_splits(study, start, end)
+    means = {block: _values(study, after).mean() - _values(study, before).mean()
+             for block, (before, after) in shared.items()}  # fmt: skip
+    firsts = [(before[0], after[0]) for before, after in shared.values()]
+    return _over_splits(study, {block: np.array([mean]) for block, mean in means.items()}, firsts)
+
+
+def differ_equally(study: Study, pairs: Sequence[Pair]) -> bool:
+    """Return whether all of at least three pairs differ by the same, so that their spread can't be estimated."""
+    pairs = [pair for pair in pairs if None not in _scores(study, pair)]
+    return len(pairs) >= FEWEST_PAIRS and _are_equal(_differences(study, pairs))
+
+
+def pairs_by_split(study: Study, start: Sequence[int], end: Sequence[int]) -> list[Pair]:
+    """Return the runs of two configurations that are on the same fold or split; none if one has several on any."""
+    shared = _on_shared_splits(study, start, end).values()
+    alone = all(len(before) == len(after) == 1 for before, after in shared)
+    return [(before[0], after[0]) for before, after in shared] if alone else []
+
+
+def _on_shared_splits(study: Study, start: Sequence[int], end: Sequence[int]) -> dict[int, tuple[list[int], list[int]]]:
+    """Return the runs of two configurations on each fold or split; none if they are not on the same ones."""
     sides: list[dict[int, list[int]]] = [defaultdict(list), defaultdict(list)]
     for side, runs in zip(sides, (start, end), strict=True):
         for run in runs:
             side[int(study.design.repeats[run])].append(run)
-    if sides[0].keys() != sides[1].keys():
-        return None
-    means = {block: _values(study, sides[1][block]).mean() - _values(study, runs).mean()
-             for block, runs in sides[0].items()}  # fmt: skip
-    firsts = [(runs[0], sides[1][block][0]) for block, runs in sides[0].items()]
-    return _over_splits(study, {block: np.array([mean]) for block, mean in means.items()}, firsts)
+    before, after = sides
+    return {block: (runs, after[block]) for block, runs in before.items()} if before.keys() == after.keys() else {}
+
+
+def _are_equal(differences: NDArray[np.float64]) -> bool:
+    return not differences.std() > 1e-9 * np.abs(differences).max()
 
 
 def _on_these_clips(
@@ -117,7 +139,7 @@ def _over_splits(
     """Estimate an effect over folds or splits from the differences on each; None for too few, or of unknown sizes."""
     means = np.array([of_split.mean() for of_split in differences.values()])
     ratio = _size_ratio(study, [run for pair in pairs for run in pair])
-    if len(means) < FEWEST_FOLDS or ratio is None or not means.std() > 1e-9 * np.abs(means).max():
+    if len(means) < FEWEST_FOLDS or ratio is None or _are_equal(means):
         return None
     effect = nadeau_bengio(means, 1 / ratio, 1.0)
     folds = {dict(study.design.terms[pair[0]].split).get(FOLD) for pair in pairs}

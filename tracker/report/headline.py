@@ -260,6 +260,11 @@ def _options_text(findings: Findings, answers: Sequence[Answer]) -> str:
     }.get(of_options.label, "no option has an effect that these runs can separate from chance")
     if all(c.p_value is None for c in findings.of_kind("option_effect")) and of_options.label == "Inconclusive":
         what = "the runs are too few to test what the options do"
+        if all(
+            isinstance(c.details, OptionEffect) and any(one.constant for one in c.details.contrasts)
+            for c in findings.of_kind("option_effect")
+        ):
+            what = "no effect of an option could be tested"
     return f"{chance}, and {what}." if chance else f"{capitalised(what)}."
 
 

@@ -76,7 +76,8 @@ def _limits_of_metric(study: Study, wording: Wording) -> Iterator[str]:
         return
     unknown = f"{metric_words(metric)} is known for each training alone"
     unknown += ", as predictions are not known" if metric.is_loss else ", not clip by clip"
-    yield f"Single runs are not tested against each other: {unknown}. From three trainings of each on, settings are."
+    can_be = "Configurations trained three times or more can be compared."
+    yield f"Single runs are not tested against each other: {unknown}. {can_be}"
 
 
 def _without_rank(study: Study, wording: Wording) -> Iterator[str]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from tracker.runs import LOGGED_OPTIONS, Role, as_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 FOLD = "fold"
 _VARYING = (Role.CONFIGURATION, Role.SEED, Role.SPLIT)
@@ -60,6 +60,7 @@ _OF_OUTPUT = frozenset({
     "tb", "wandb", "mlflow", "tracking", "cache", "tmp", "temp", "root", "export", "dest", "destination",
 })  # fmt: skip
 _OF_INPUT = frozenset({"data", "dataset", "datasets", "max", "min", "limit"})
+_CANDIDATES = frozenset({"param_grid", "param_distributions"})
 _NAMED = frozenset({"exp", "experiment", "run", "job", "trial", "project", "sweep", "wandb"})
 
 _LEAST_RUNS = 4  # from which on a text that each run has of its own is set aside if it looks like none of an option
@@ -163,9 +164,25 @@ def param_roles(runs: Sequence[Mapping[str, str]], named: NamedParams | None = N
         for param, value in params.items():
             values.setdefault(param, []).append(value)
     decided = {param: role for param, of_runs in values.items() if (role := _role_by_values(param, of_runs))}
+    decided |= dict.fromkeys(_of_searches(runs), Role.COMMAND)
     roles = ParamRoles(named or NamedParams(), decided)
     names = [param for param in values if _is_name_of_run(_words(param))]
     return replace(roles, by_values=decided | _roles_of_names(runs, names, roles)) if names else roles
+
+
+def _of_searches(runs: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Yield the params of scikit-learn's searches that are no options: what they found, and what goes with a model.
+
+    A search logs its candidates under `_CANDIDATES` and the best values as ``best_C``. The candidates stay an option if
+    one model was searched among several.
+    """
+    searches = [params for params in runs if not _CANDIDATES.isdisjoint(params)]
+    names = {name for params in searches for name in params}
+    for name in names & _CANDIDATES:
+        models = {params.get("estimator") for params in searches}
+        if len({(params.get("estimator"), params.get(name)) for params in searches}) == len(models):
+            yield name
+    yield from (name for name in names if name.startswith("best_"))
 
 
 def _role_by_values(param: str, values: Sequence[str]) -> Role | None:
