@@ -13,6 +13,7 @@ from tracker.statistics.trainings import (
     paired_effect,
     training_mean_interval,
     unpaired_effect,
+    unpaired_p_value,
 )
 
 A = np.array([0.82, 0.85, 0.81, 0.86])
@@ -41,6 +42,13 @@ class TestUnpairedEffect:
             assert effect.p_value >= oracle.pvalue
             low, high = oracle.confidence_interval(0.95)
             assert effect.interval[0] <= low < high <= effect.interval[1]
+
+    def test_unpaired_p_value_is_the_effects(self) -> None:
+        for a, b in ((A, B), (B, A), (A[:3], B)):
+            effect = unpaired_effect(a, b)
+            assert effect is not None
+            assert unpaired_p_value(a, b) == effect.p_value
+        assert unpaired_p_value(np.ones(3), np.ones(4)) is None
 
     def test_unpaired_effect_agrees_with_its_interval(self) -> None:
         effect = unpaired_effect(A, B)

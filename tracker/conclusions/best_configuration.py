@@ -19,7 +19,7 @@ import numpy as np
 from tracker.conclusions.comparisons import FOLDS, SPLITS, cross_validation, family_of
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, Scope, Verdict
 from tracker.conclusions.contrasts import nested_effect, training_noise
-from tracker.conclusions.trainings import over_repetitions, over_shared_splits
+from tracker.conclusions.trainings import over_shared_splits, p_over_repetitions
 from tracker.statistics.error_rates import holm, is_best
 from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
 from tracker.statistics.trainings import counted_accuracy_interval, training_mean_interval
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tracker.conclusions.comparisons import Configuration
-    from tracker.conclusions.trainings import OverTrainings
     from tracker.statistics.proportions import Interval
     from tracker.study.study import Study
     from tracker.wording import Wording
@@ -254,16 +253,18 @@ def _tests(study: Study, ranked: Sequence[Configuration]) -> dict[Configuration,
     judged = {runs: [run for run in runs if run in clips.row_of] for runs in ranked}
     noise = training_noise(study, clips, judged.values())
     pairs = combinations(ranked, 2) if len(ranked) <= MOST_COMPARED else ((best, other) for other in others)
-    found = (
-        {(a, b): nested_effect(study, clips, judged[b], judged[a], noise) for a, b in pairs}
-        if by_clip
-        else {(a, b): over.effect for a, b in pairs if (over := _over_trainings(study, b, a)) is not None}
-    )
-    effects = {pair: effect for pair, effect in found.items() if effect is not None}
-    strict = np.array([effect.strict_p_value for effect in effects.values()])
-    for (first, runs), adjusted in zip(effects, holm(strict, len(ranked) * (len(ranked) - 1) // 2), strict=True):
+    found: dict[
+        tuple[Configuration, Configuration], tuple[float, float]
+    ] = {}  # p-value, and one that keeps every level
+    for a, b in pairs:
+        if not by_clip and (p_value := _p_over_trainings(study, b, a)) is not None:
+            found[a, b] = p_value, p_value
+        elif by_clip and (effect := nested_effect(study, clips, judged[b], judged[a], noise)) is not None:
+            found[a, b] = effect.p_value, effect.strict_p_value
+    strict = np.array([p_value for _, p_value in found.values()])
+    for (first, runs), adjusted in zip(found, holm(strict, len(ranked) * (len(ranked) - 1) // 2), strict=True):
         if first == best:
-            tests[runs] = effects[best, runs].p_value, float(adjusted)
+            tests[runs] = found[best, runs][0], float(adjusted)
     return tests
 
 
@@ -283,10 +284,12 @@ def _is_known_by_clip(study: Study, configurations: Iterable[Configuration]) -> 
     return any(number >= FEWEST_PAIRS for number in known)
 
 
-def _over_trainings(study: Study, start: Configuration, end: Configuration) -> OverTrainings | None:
-    """Return the effect of training as one configuration rather than another, of which no clip is known."""
-    blocks = {int(study.design.repeats[run]) for run in (*start, *end)}
-    return (over_repetitions if len(blocks) == 1 else over_shared_splits)(study, start, end)
+def _p_over_trainings(study: Study, start: Configuration, end: Configuration) -> float | None:
+    """Return the p-value of training as one configuration rather than another, of which no clip is known."""
+    if len({int(study.design.repeats[run]) for run in (*start, *end)}) == 1:
+        return p_over_repetitions(study, start, end)
+    over = over_shared_splits(study, start, end)
+    return None if over is None else over.effect.p_value
 
 
 def _methods(_study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:

@@ -17,7 +17,13 @@ from tracker.conclusions.comparisons import FOLDS, SPLITS
 from tracker.conclusions.conclusion import Method
 from tracker.runs import as_number
 from tracker.statistics.repetitions import FEWEST_FOLDS, FEWEST_PAIRS, nadeau_bengio
-from tracker.statistics.trainings import largest_clip_variance, on_other_clips, paired_effect, unpaired_effect
+from tracker.statistics.trainings import (
+    largest_clip_variance,
+    on_other_clips,
+    paired_effect,
+    unpaired_effect,
+    unpaired_p_value,
+)
 from tracker.study.param_roles import FOLD
 
 if TYPE_CHECKING:
@@ -80,6 +86,13 @@ def over_repetitions(study: Study, start: Sequence[int], end: Sequence[int]) -> 
         return None
     before, after = (_values(study, runs) for runs in (start, end))
     return _on_these_clips(study, unpaired_effect(after, before), UNPAIRED, start, end)
+
+
+def p_over_repetitions(study: Study, start: Sequence[int], end: Sequence[int]) -> float | None:
+    """Return the p-value of that effect; None if there is no such effect."""
+    if min(len(start), len(end)) < FEWEST_PAIRS:
+        return None
+    return unpaired_p_value(_values(study, end), _values(study, start))
 
 
 def over_shared_splits(study: Study, start: Sequence[int], end: Sequence[int]) -> OverTrainings | None:

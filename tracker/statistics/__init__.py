@@ -92,6 +92,7 @@ if TYPE_CHECKING:
         paired_effect,
         training_mean_interval,
         unpaired_effect,
+        unpaired_p_value,
     )  # fmt: skip
 
 _MODULES = ("proportions", "error_rates", "grouped", "matched_pairs", "paired", "repetitions", "resampling",
@@ -174,6 +175,7 @@ __all__ = [
     "unconditional_many",
     "unconditional_power",
     "unpaired_effect",
+    "unpaired_p_value",
     "wilson",
 ]  # fmt: skip
 

@@ -11,7 +11,7 @@ training to training, so that there is no noise to compare them with. ValueError
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,17 +57,46 @@ def unpaired_effect(a: NDArray[np.float64], b: NDArray[np.float64]) -> Effect | 
 
     Student (1908), doi:10.1093/biomet/6.1.1
     """
+    parts = _parts(a, b)
+    if parts is None:
+        return None
+    return _no_surer(
+        _two_part_effect(parts.mean, parts.of_a, parts.of_b, parts.degrees, parts.welch_degrees),
+        t_effect(parts.mean, parts.pooled_error, sum(parts.degrees)),
+    )
+
+
+def unpaired_p_value(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
+    """Return the p-value of `unpaired_effect`, without its intervals: they take twenty times as long."""
+    parts = _parts(a, b)
+    if parts is None:
+        return None
+    students = 2 * scipy.special.stdtr(sum(parts.degrees), -abs(parts.mean) / parts.pooled_error)
+    return max(_two_part_p_value(parts.mean, parts.of_a, parts.of_b, parts.degrees), float(students))
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The difference of two means and what its uncertainty is made of."""
+
+    mean: float
+    of_a: float  # the variance of the first mean
+    of_b: float
+    degrees: tuple[int, int]  # of freedom, of these
+    welch_degrees: float
+    pooled_error: float  # Student's
+
+
+def _parts(a: NDArray[np.float64], b: NDArray[np.float64]) -> _Parts | None:
     _check(a)
     _check(b)
     of_a, of_b = float(a.var(ddof=1)) / len(a), float(b.var(ddof=1)) / len(b)
-    variance, mean = of_a + of_b, float(a.mean() - b.mean())
+    variance, degrees = of_a + of_b, (len(a) - 1, len(b) - 1)
     if _is_rounding(math.sqrt(variance), np.concatenate([a, b])):
         return None
-    df = variance**2 / (of_a**2 / (len(a) - 1) + of_b**2 / (len(b) - 1))
-    own = _two_part_effect(mean, of_a, of_b, (len(a) - 1, len(b) - 1), df)
-    degrees = len(a) + len(b) - 2
-    pooled = (of_a * len(a) * (len(a) - 1) + of_b * len(b) * (len(b) - 1)) / degrees * (1 / len(a) + 1 / len(b))
-    return _no_surer(own, t_effect(mean, math.sqrt(pooled), degrees))
+    welch_degrees = variance**2 / (of_a**2 / degrees[0] + of_b**2 / degrees[1])
+    pooled = (of_a * len(a) * degrees[0] + of_b * len(b) * degrees[1]) / sum(degrees) * (1 / len(a) + 1 / len(b))
+    return _Parts(float(a.mean() - b.mean()), of_a, of_b, degrees, welch_degrees, math.sqrt(pooled))
 
 
 def on_other_clips(effect: Effect, variance: float, clips: int) -> Effect:
@@ -117,16 +146,21 @@ def counted_accuracy_interval(accuracies: NDArray[np.float64], clips: int) -> In
 
 def _two_part_effect(mean: float, first: float, second: float, of_parts: tuple[float, float], df: float) -> Effect:
     """Return the effect of a mean whose variance has two parts, estimated with their own degrees of freedom."""
-    error = math.sqrt(first + second)
-    fraction = min(1.0, first / (first + second))
-    t = mean / error
-    p_value = float(behrens_fisher_p(t, fraction, *of_parts))
+    error, p_value = math.sqrt(first + second), _two_part_p_value(mean, first, second, of_parts)
 
     def interval(confidence: float) -> Interval:
-        half = error * _critical(fraction, of_parts, 1 - confidence)
+        half = error * _critical(_fraction(first, second), of_parts, 1 - confidence)
         return mean - half, mean + half
 
-    return Effect(mean, error, df, t, p_value, p_value, interval(0.95), interval(0.90))
+    return Effect(mean, error, df, mean / error, p_value, p_value, interval(0.95), interval(0.90))
+
+
+def _two_part_p_value(mean: float, first: float, second: float, of_parts: tuple[float, float]) -> float:
+    return float(behrens_fisher_p(mean / math.sqrt(first + second), _fraction(first, second), *of_parts))
+
+
+def _fraction(first: float, second: float) -> float:
+    return min(1.0, first / (first + second))
 
 
 def _critical(fraction: float, of_parts: tuple[float, float], alpha: float) -> float:
