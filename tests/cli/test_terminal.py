@@ -79,7 +79,7 @@ class TestRunsInATerminal:
     def test_a_wide_terminal_shows_every_column(self, log_run: LogRun, monkeypatch: pytest.MonkeyPatch) -> None:
         log_run("1101", name="first")
         head, _ = self.listed(monkeypatch, 120)
-        assert head.split() == ["run", "name", "correct", "best", "stop", "status", "age"]
+        assert head.split() == ["number", "run", "name", "correct", "best", "stop", "status", "age"]
 
     def test_a_pipe_shows_every_column_uncut(self, tracker: Tracker, log_run: LogRun) -> None:
         names = [f"{number}-" + "n" * 100 for number in range(2)]

@@ -18,7 +18,6 @@ from tracker.errors import TrackerError
 from tracker.next_steps.command_line import HERE
 from tracker.recording.arguments import checked_line, checked_names, checked_path, checked_reporter, checked_text
 from tracker.recording.stores import ExperimentRuns, where_from
-from tracker.recording.tables import table_facts
 from tracker.report import Comparison as ComparisonContent
 from tracker.report import Cover
 from tracker.report import Report as ReportContent
@@ -319,6 +318,8 @@ def build_report(
         settings |= {"log_to": runs.experiments[0], "selection": runs.selection}
         folder = runs.store.folder if runs.store else None
         if runs.table:
+            from tracker.recording.tables import table_facts
+
             settings |= {"table": table_facts(runs.table, named), "remarks": runs.problems}
     content = _fields(build(name, given, **settings))
     return Report(**content | {"cover": cover, "data_folder": folder or Path()})
