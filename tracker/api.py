@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tracker import __version__
 from tracker.journal.reader import journals
 from tracker.recording.arguments import (
+    checked_experiment,
     checked_line,
     checked_names,
     checked_path,
@@ -255,7 +256,7 @@ def load_runs(
     names = tuple(experiment) if isinstance(experiment, list | tuple) else (experiment,)
     if not names:
         raise ValueError("experiment must name at least one experiment, got none")
-    experiments = [_experiment(name, store) for name in names]
+    experiments = [experiment_or_default(None if name is None else checked_experiment(name), store) for name in names]
     selection = selection_of(runs, exclude, filter_string, since, now_ms())
     found = load_selected(store, experiments, selection)
     for problem in found.problems:

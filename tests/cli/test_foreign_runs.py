@@ -196,6 +196,7 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> str:
     store = Store(tmp_path_factory.mktemp("foreign"))
     for log in EXPERIMENTS.values():
         log(store)
+    store.log("with\ttab", {"C": 1}, final(val_acc=0.7))
     return store.uri
 
 
@@ -233,6 +234,11 @@ def of_kind(report: Report, kind: str) -> list[Report]:
 
 
 class TestReport:
+    def test_report_reads_an_experiment_under_whatever_name_the_store_has(self, tracker: Tracker, foreign: str) -> None:
+        result = tracker("report", "--format", "summary", "--tracking-uri", foreign, "--experiment", "with\ttab")
+        assert "Experiment: with tab" in result.out
+        assert not result.status
+
     @pytest.mark.parametrize("experiment", EXPERIMENTS)
     @pytest.mark.parametrize("form", ["markdown", "html", "summary"])
     def test_report_is_written_in_every_form_without_holes(

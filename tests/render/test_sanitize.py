@@ -19,6 +19,7 @@ from tracker.render.sanitize import (
     note_markdown,
     printable,
     prose,
+    short_code,
 )
 
 SIGNS = "ab1 _*~`[]()<>&#@$|\\!\"':/.,;-+=^{}%\n\t\x1b\u202e\u2028\u200dé日\ud800"
@@ -55,6 +56,8 @@ class TestCode:
         assert code("k7-lr0.0001-plateau0.3x10-s0") == "<code>k7-lr0.0001-plateau0.3x10-s0</code>"
 
     def test_code_leaves_an_underscore_within_a_word_readable(self) -> None:
+        assert short_code("0a1b2c3d") == "`0a1b2c3d`"
+        assert short_code("0a1b`2c") == code("0a1b`2c")
         assert code("val_loss") == "<code>val_loss</code>"
 
     def test_code_writes_what_could_act_as_numeric_entities(self) -> None:

@@ -184,7 +184,8 @@ class TestConsistency:
             others = [s.standing for s in report.sections[1:] if s.standing and s.standing.tied is not None]
             answer = report.answers[0]
             if answer.id == "best" and answer.label == "Supported":
-                assert not any(other.tied for other in others if other.p_value is None)
+                assert not any(other.tied for other in others)
+                assert not any(c.details.indistinguishable for c in report.conclusions if is_best_run(c, report))
                 assert all((other.p_value or 0.0) <= report.alpha for other in others)
             rows = [row[-1] for table in answer.tables for row in table.rows]
             for other, verdict in zip(others, rows, strict=False):
@@ -309,6 +310,14 @@ class TestRunsOfOtherPrograms:
             for sentence in sentences_of(report):
                 assert sentence.endswith("."), sentence
                 assert not re.search(r"\bNone\b(?! of)|nan\b|\binf\b|  |\.\.", sentence), sentence
+
+
+def is_best_run(conclusion: Conclusion, report: Report) -> bool:
+    return (
+        conclusion.kind == "best_run"
+        and conclusion.verdict == "supported"
+        and conclusion.id in report.answers[0].conclusions
+    )
 
 
 def sentences_of(report: Report) -> list[str]:

@@ -20,7 +20,7 @@ import typer
 
 from tracker.cli.console import warn
 from tracker.printable import decoded, printable
-from tracker.runs import ALPHAS, MARGINS, Range, check_line, option_named, shown
+from tracker.runs import ALPHAS, MARGINS, Range, check_line, check_name_in_store, option_named, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -97,6 +97,7 @@ def _is_plain(text: str) -> bool:
 
 _ANALYSIS, _RUNS = "Analysis", "Runs"
 _LONGEST_METRIC = 250  # characters of a metric's name
+_LONGEST_EXPERIMENT = 500  # characters of an experiment's
 
 
 def parsed_by(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
@@ -111,7 +112,12 @@ def parsed_by(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
     return parsed
 
 
-def from_table(entry: RunOption, panel: str | None = None, help_text: str | None = None) -> Any:
+def from_table(
+    entry: RunOption,
+    panel: str | None = None,
+    help_text: str | None = None,
+    parse: Callable[[str], Any] | None = None,
+) -> Any:
     """Return an option of the table as Typer has it, in the panel and with the help that the table or a command has."""
     completions: dict[str, Callable[..., Any]] = {"model": networks, "experiment": experiments}
     if entry.choices:
@@ -119,7 +125,7 @@ def from_table(entry: RunOption, panel: str | None = None, help_text: str | None
     choices = f"<{'|'.join(entry.choices)}>" if entry.choices else ""
     return typer.Option(
         entry.flag,
-        parser=None if entry.type is bool else parsed_by(entry.parse),
+        parser=None if entry.type is bool else parsed_by(parse or entry.parse),
         metavar=entry.metavar or choices or entry.type.__name__.upper(),
         envvar=entry.environment or None,
         show_default=entry.default_text or False,
@@ -131,7 +137,14 @@ def from_table(entry: RunOption, panel: str | None = None, help_text: str | None
 
 TrackingUri = Annotated[str | None, from_table(option_named("tracking_uri"), _RUNS)]
 
-Experiment = Annotated[str | None, from_table(option_named("experiment"), _RUNS)]
+
+def _experiment(text: str) -> str:
+    """Return the name of an experiment to read, which is what the store has."""
+    check_name_in_store("the experiment", decoded(text), _LONGEST_EXPERIMENT)
+    return decoded(text)
+
+
+Experiment = Annotated[str | None, from_table(option_named("experiment"), _RUNS, parse=_experiment)]
 
 RunName = Annotated[
     str,
@@ -308,7 +321,8 @@ class SelectionAnalysis(AnalysisOptions):
     """An analysis of the runs of one experiment or several, or of a selection of them."""
 
     experiment: Annotated[
-        list[str], from_table(option_named("experiment"), _RUNS, "The experiment; repeat for a report on several.")
+        list[str],
+        from_table(option_named("experiment"), _RUNS, "The experiment; repeat for a report on several.", _experiment),
     ] = field(default_factory=list)
     runs: Annotated[list[str], _run_names("Report on these runs only")] = field(default_factory=list)
     exclude: Annotated[list[str], _run_names("Leave these runs out")] = field(default_factory=list)

@@ -149,9 +149,10 @@ def _ranked(
     rest: Sequence[Configuration],
 ) -> tuple[Standing, ...]:
     found = []
+    verified = set(tests) >= set(ranked[1:]) and is_best(np.array([raw for raw, _ in tests.values()]), study.alpha)
     for position, runs in enumerate(ranked):
         p_value, p_adjusted = tests.get(runs, (None, None))
-        tied = position == 0 or p_adjusted is None or p_adjusted > study.alpha
+        tied = position == 0 or (not verified and (p_adjusted is None or p_adjusted > study.alpha))
         found.append(_standing(study, runs, p_value, p_adjusted, tied=tied))
     return (*found, *(_standing(study, runs) for runs in rest))
 

@@ -6,7 +6,7 @@ Then configurations are, by the clips that their runs classify correctly over al
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -134,6 +134,7 @@ def _best(study: Study, ranked: Sequence[int], family: Family) -> Conclusion:
     verified = complete and is_best(np.array(list(tests.values())), study.alpha)
     verdict: Verdict = "supported" if verified else "inconclusive"
     details, n = _details(study, ranked, family, tests), study.results[best].n
+    details = replace(details, indistinguishable=()) if verified else details
     p_value, method = (max(tests.values()), _method(study, ranked)) if complete else (None, None)
     return Conclusion("best_run", verdict, study.ids([best]), details, lead, p_value=p_value, n=n, method=method)
 
@@ -206,7 +207,9 @@ def _best_configuration(study: Study, folds: CrossValidation) -> Conclusion:
     p_values = np.array([raw for raw, _ in tests.values()])
     (correct, n), accuracy = pooled(study, best), {runs: np.divide(*pooled(study, runs)) for runs in others}
     details = BestRun(
-        indistinguishable=study.ids(run for runs in others if tests[runs][1] > study.alpha for run in runs),
+        indistinguishable=()
+        if is_best(p_values, study.alpha)
+        else study.ids(run for runs in others if tests[runs][1] > study.alpha for run in runs),
         score=correct / n,
         correct=correct,
         runner_up=study.results[others[0][0]].run_id,

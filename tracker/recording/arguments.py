@@ -19,7 +19,16 @@ import numpy as np
 
 from tracker.errors import TrackerError
 from tracker.recording.reporter import LoggingReporter
-from tracker.runs import LOGGED_OPTIONS, RUN_OPTIONS, Compound, Predictions, Role, check_line, value_text
+from tracker.runs import (
+    LOGGED_OPTIONS,
+    RUN_OPTIONS,
+    Compound,
+    Predictions,
+    Role,
+    check_line,
+    check_name_in_store,
+    value_text,
+)
 from tracker.runs.samples import SUM_TOLERANCE
 from tracker.wording import some
 
@@ -37,6 +46,7 @@ _NOT_UNICODE = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")  # surrogates, but fo
 _FLAG = re.compile(r"`[^`]*`|--[a-z-]+")
 _LONGEST = {entry.name: entry.longest for entry in RUN_OPTIONS if entry.longest}  # characters of a text
 _LONGEST_LINE = 250  # of any other
+_LONGEST_NAME = 500  # of an experiment's in MLflow
 _NAMES = {entry.flag: entry.name for entry in RUN_OPTIONS} | {"--gone": "gone=True", "--filter": "filter_string"}
 
 
@@ -55,6 +65,14 @@ def checked_line(what: str, value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{what} must be a text of one line, got {_shown(value)}")  # noqa: TRY004  (one kind of error)
     check_line(what, value, _LONGEST.get(what, _LONGEST_LINE))
+    return value
+
+
+def checked_experiment(value: object) -> str:
+    """Return the name of an experiment to read, as the store has it."""
+    if not isinstance(value, str):
+        raise ValueError(f"experiment must be a name, got {_shown(value)}")  # noqa: TRY004  (one kind of error)
+    check_name_in_store("experiment", value, _LONGEST_NAME)
     return value
 
 

@@ -45,6 +45,7 @@ def markdown_environment() -> Environment:
         "prose": sanitize.prose,
         "alt": sanitize.alt,
         "address": sanitize.plain,  # of characters that nothing acts on
+        "id": sanitize.short_code,
         "note": sanitize.note_markdown,
         "body": sanitize.body_markdown,
         "commands": sanitize.fence,

@@ -57,6 +57,7 @@ _UNBROKEN = re.compile(
 """Spaces at which no line may end: between a number and its unit, and within ``p = 0.07``."""
 _NAME = re.compile(r"[A-Z0-9]+(?:_+[A-Z0-9]+)+(?:=[\w.+-]+)?", re.ASCII | re.IGNORECASE)
 """A name, and maybe its value, that reads better as code than with a back-slash before its ``__``."""
+_HEXADECIMAL = re.compile(r"[0-9a-f]{1,64}")
 _POWER = re.compile(r"\b\d(?:\.\d+)?e-\d{1,3}\b")
 _BLOCK_START = re.compile(r"\d+(?=[.)](?:\s|$))|(?=[-+](?:\s|$)|--|:-|[>#=])")
 """Where a line begins a list, a quote, a heading, a rule or a table: a back-slash at its end holds it."""
@@ -72,6 +73,11 @@ def code(text: str, length: int = NAME_LENGTH) -> Markup:
     shown = _ACTS_IN_CODE.sub(lambda sign: _entity(sign) if sign[0].isascii() else sign[0], printable(text, length))
     shown = shown.replace("&#64;", "&#64;<!-- -->")  # GitHub finds addresses after unescaping, but across no tag
     return Markup(f"<code>{shown}</code>")  # noqa: S704
+
+
+def short_code(text: str) -> Markup:
+    """Return the id of a run for Markdown, in back-ticks if its digits allow it, which read better in a terminal."""
+    return Markup(f"`{text}`") if _HEXADECIMAL.fullmatch(text) else code(text)  # noqa: S704
 
 
 def inside(text: str, length: int | None = SENTENCE_LENGTH) -> Markup:

@@ -28,6 +28,7 @@ from tracker.runs.options import (
     Value,
     as_number,
     check_line,
+    check_name_in_store,
     check_range,
     number_text,
     shown,
@@ -58,7 +59,8 @@ __all__ = [
     "ALPHAS", "DEFAULT_EXPERIMENT", "FLOOR_DB", "HEARD_CLIPS", "LOGGED_OPTIONS", "MARGINS", "NOTE_END", "OFF",
     "REASON_TAG", "RUN_OPTIONS", "SEEDS", "UNSENT_TAG", "Compound", "Configuration", "Curve", "EpochPredictions",
     "Fold", "Keep", "OptionValue", "Panel", "Plateau", "Predictions", "Range", "Role", "Run", "RunOption", "RunPlan",
-    "RunStatus", "Spectrogram", "SplitPlan", "UsedDataset", "Value", "as_number", "check_line", "check_range",
+    "RunStatus", "Spectrogram", "SplitPlan", "UsedDataset", "Value", "as_number", "check_line", "check_name_in_store",
+    "check_range",
     "is_resumable", "number_text", "option_named", "plan_of", "plan_with", "plans_under", "reserved_for", "shown",
     "spectrogram_of", "value_text",
 ]  # fmt: skip

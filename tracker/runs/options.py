@@ -321,6 +321,14 @@ def check_line(what: str, text: str, longest: int) -> None:
         raise ValueError(f"{what} must be at most {longest} characters, got {len(text)}")
 
 
+def check_name_in_store(what: str, text: str, longest: int) -> None:
+    """Raise ValueError if a text can't name anything in a store; MLflow allows tabs, line breaks and any other sign."""
+    if not text.strip():
+        raise ValueError(f"{what} must be a name, got {shown(text)}")
+    if len(text) > longest:
+        raise ValueError(f"{what} must be at most {longest} characters, got {len(text)}")
+
+
 def shown(value: object) -> str:
     """Return a value as errors show it, in one line and cut: numbers by `number_text`, others by their `repr`."""
     if isinstance(value, int) and abs(value) > _LONGEST_NUMBER:  # Python writes none of more than 4,300 digits
