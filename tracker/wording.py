@@ -439,6 +439,8 @@ _BEGINNINGS = (
 )
 _MOST_OPTIONS = 6  # options that name a configuration in a sentence
 _PLAIN_LEVEL = re.compile(r"[^\W_](?:[\w.+/-]{0,38}[^\W_])?")
+# an object as Python writes it, such as ``SVC()``
+_OBJECT_LEVEL = re.compile(r"(?=.{1,40}$)\w*[(\[{](?:[\w.+='():\[\]{}-]|, |: )*[)\]}]", re.ASCII)
 
 
 def configuration_phrases(design: Design, run: int) -> tuple[str, ...]:
@@ -470,7 +472,7 @@ def _level_phrase(design: Design, option: str, level: str) -> str:
         parts = [_short_number(part) for part in entry.parts_of_level(level)]
         if len(parts) == len(entry.params) and None not in parts:
             return entry.phrase_format.format(*parts)
-    text = _short_number(level) or (level if _PLAIN_LEVEL.fullmatch(level) else "")
+    text = _short_number(level) or (level if _PLAIN_LEVEL.fullmatch(level) or _OBJECT_LEVEL.fullmatch(level) else "")
     if not text:
         place = design.levels[option].index(level) + 1 if option in design.levels else 1
         text = f"level {place}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -441,3 +443,40 @@ class TestOtherPrograms:
             "The effects of a and b are unknown, as are the validation samples that the runs were judged on."
         )
         assert found.points == ()
+
+
+class TestScoresOfRuns:
+    def text_of(self, *values: float, metric: str, params: Sequence[str], **curves: Sequence[float]) -> str:
+        runs = [
+            replace(make_run(i, None, {"C": level}, seed=None, metrics={metric: value}, **curves), tags={})
+            for i, (value, level) in enumerate(zip(values, params, strict=True), 1)
+        ]
+        report = build_report("e", runs)
+        points = [text for one in report.answers for text in (one.sentence, *one.points)]
+        return " ".join([report.title, report.lead, *points])
+
+    def test_scores_that_differ_are_not_written_the_same(self) -> None:
+        assert "has accuracy 0.90404, the next 0.90399" in self.text_of(
+            0.90404, 0.90399, metric="accuracy", params="12"
+        )
+
+    def test_whether_the_only_other_run_differs_is_said_of_one(self) -> None:
+        text = self.text_of(0.9, 0.8, metric="val_auc", params="12")
+        assert "Whether the other run differs from it cannot be tested: val_auc is not known" in text
+
+    def test_runs_that_are_identical_are_not_said_to_differ_perhaps(self) -> None:
+        text = self.text_of(0.8, 0.8, metric="val_accuracy", params="12", val_loss=[0.9, 0.7, 0.8])
+        assert "share the highest validation accuracy" in text
+        assert "Whether" not in text
+
+    def test_equal_scores_of_three_trainings_give_no_interval_and_pick_nothing(self) -> None:
+        text = self.text_of(0.8, 0.8, 0.8, metric="val_accuracy", params="111")
+        assert "interval" not in text
+        assert "picked" not in text
+
+    def test_an_object_stands_in_a_configuration_as_it_was_logged(self) -> None:
+        assert "(C SVC())" in self.text_of(0.9, 0.8, metric="val_auc", params=["SVC()", "Tree(depth=3)"])
+
+    def test_runs_without_any_metric_are_not_called_too_optimistic(self) -> None:
+        text = self.text_of(math.nan, math.nan, metric="val_auc", params="12")
+        assert not re.search("optimistic|baseline", text)

@@ -55,6 +55,12 @@ class TestSentence:
             "validation; accuracy would then be too optimistic."
         )
 
+    def test_sentence_names_the_part_and_the_results_of_the_metric(self) -> None:
+        study = make_study(make_run(1, metrics={"test_rmse": 2.0}), metric="test_rmse")
+        assert sentence_of(study, "data_checks").endswith(
+            "may be in both training and test; results would then be too optimistic."
+        )
+
     def test_sentence_of_data_that_is_sound(self) -> None:
         assert sentence(DataFacts(2, NOTHING, NOTHING, NOTHING)) == (
             "No group or recording is in more than one part of the split."

@@ -25,6 +25,7 @@ from tracker.wording import (
     count_words,
     counted,
     listing,
+    losses,
     metric_text,
     metric_words,
     number_word,
@@ -119,8 +120,10 @@ def _one_configuration(findings: Findings) -> Answer | None:
 
 def _sentence(findings: Findings, found: Conclusion) -> str:
     over_folds = isinstance(found.details, BestRun) and bool(found.details.folds)
-    if isinstance(found.details, BestRun) and found.details.why is not None and not findings.repeated:
-        return found.sentence
+    if isinstance(found.details, BestRun) and not findings.repeated:
+        are_equal = len(found.details.tied) == found.details.others
+        if found.details.why is not None or (are_equal and found.p_value is None):
+            return found.sentence
     if over_folds or findings.repeated:
         return _of_configurations(findings, found.scope, supported=found.verdict == "supported")
     return _of_runs(findings, found)
@@ -132,7 +135,11 @@ def score_words(findings: Findings, standing: Standing) -> str:
     if len(standing.runs) == 1 and standing.correct is not None:
         return f"{standing.correct} of {standing.n}"
     value = percent(mean) if metric.is_accuracy else f"{metric_words(metric)} {metric_text(mean)}"
-    if metric.is_accuracy and len(findings.ranked) > 1:
+    if len(findings.ranked) > 1 and not metric.is_accuracy:
+        first = [other.mean or 0.0 for other in findings.ranked[:2]]
+        if mean in first and first[0] != first[1] and metric_text(first[0]) == metric_text(first[1]):
+            value = f"{metric_words(metric)} {losses(*first)[first.index(mean)]}"  # the digits that set them apart
+    elif len(findings.ranked) > 1:
         best, second = (other.mean or 0.0 for other in findings.ranked[:2])
         value = percent_cell(mean) if best != second and percent(best) == percent(second) else value
     return value if len(standing.runs) == 1 else f"{value} over {repetitions_words(findings, standing)}"

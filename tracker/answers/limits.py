@@ -31,7 +31,9 @@ def limits(findings: Findings, sentences: Sequence[str]) -> Answer | None:
         return None
     first, more = detectable_text(findings), selection_text(findings)
     is_known_by_clip = findings.study.metric.is_known_by_clip
-    found = (check for name in _SHOWN for check in _checks(findings, name))
+    is_on_training = findings.study.metric.part == "training"
+    shown = [name for name in _SHOWN if findings.study.ranking and not (is_on_training and name == "data_checks")]
+    found = (check for name in shown for check in _checks(findings, name))
     checks = _joined([check for check in found if is_known_by_clip or not check.unknown])
     listed = [text for text in (more, *(check.sentence for check in checks), *sentences) if text]
     sentence = first or (listed.pop(0) if listed else "Nothing beyond what the other answers say.")

@@ -233,7 +233,7 @@ def _interval_over_trainings(study: Study, runs: Configuration) -> Interval | No
     clips = results[0].clip_set
     if study.metric.is_accuracy and clips.known and clips.n and all(result.correct is not None for result in results):
         return None if clips.groups else counted_accuracy_interval(scores, clips.n)
-    return training_mean_interval(scores)
+    return training_mean_interval(scores) if np.ptp(scores) else None  # equal scores don't show how they vary
 
 
 def _tests(study: Study, ranked: Sequence[Configuration]) -> dict[Configuration, tuple[float, float]]:

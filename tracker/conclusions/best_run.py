@@ -25,6 +25,7 @@ from tracker.statistics.error_rates import is_best
 from tracker.statistics.grouped import fewest_groups
 from tracker.statistics.paired import aggregate_p_range
 from tracker.statistics.resampling import probability_best
+from tracker.study.histories import identical
 from tracker.study.study import Obstacle
 from tracker.wording import (
     capitalised,
@@ -155,7 +156,8 @@ def _details(study: Study, ranked: Sequence[int], family: Family, tests: Mapping
     if result.correct is not None and result.n and result.clip_set.known and _method(study, ranked) == COUNTS:
         counts = {count for count in (study.results[run].correct for run in others) if count is not None}
         least = [aggregate_p_range(result.correct, count, result.n)[0] for count in counts]
-    obstacles = [why for run in others if run not in tests and (why := why_not_comparable(study, (best, run)))]
+    untested = [run for run in others if run not in tests and not identical(result.run, study.results[run].run)]
+    obstacles = [why for run in untested if (why := why_not_comparable(study, (best, run)))]
     return BestRun(
         indistinguishable=study.ids(run for run in others if run not in worse),
         score=result.score,
@@ -258,11 +260,11 @@ def _score_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> s
 
 def _tests_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
     """Return what the best run's tests against the others show."""
+    others = "the other run differs" if details.others == 1 else "the others differ"
     if details.why == Obstacle.OTHER_METRIC:
         unknown = f"{metric_words(wording.metric)} is not known clip by clip"
-        return f"Whether the others differ from it cannot be tested: {unknown}."
+        return f"Whether {others} from it cannot be tested: {unknown}."
     if details.why is not None:
-        others = "the other run differs" if details.others == 1 else "the others differ"
         return f"Whether {others} from it is unknown: {_UNLOGGED[details.why]}."
     if conclusion.verdict == "supported":
         others = "the other" if details.others == 1 else f"each of the other {number_word(details.others)}"

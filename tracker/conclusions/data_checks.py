@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table
 from tracker.runs.facts import Found, data_facts
+from tracker.study.metric_roles import ACCURACY, words_of
 from tracker.study.sample_name import CLIPS
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _IN_SEVERAL_PARTS = "in more than one part of the split, so validation accuracy is too optimistic."
 _SEVERAL_LABELS = "more than one label, so no model can classify every copy correctly."
-_MAY_SHARE = "so clips of one {} may be in both training and validation; accuracy would then be too optimistic."
+_MAY_SHARE = "so clips of one {} may be in both training and {}; {} would then be too optimistic."
 _SOURCES_OF_AUDIO, _SOURCES = "artist, speaker or recording", "person, place or other source"
 
 
@@ -50,7 +51,9 @@ class DataChecks(Details):
         if not self.groups:
             why = "No groups were logged" if self.groups is None else "The data names no groups"
             sources = _SOURCES_OF_AUDIO if wording.sample == CLIPS else _SOURCES
-            parts.append(f"{why}, {_MAY_SHARE.format(sources)}")
+            part = "test" if wording.metric.part == "test" else "validation"
+            what = "accuracy" if ACCURACY in words_of(wording.metric.name) else "results"
+            parts.append(f"{why}, {_MAY_SHARE.format(sources, part, what)}")
         if parts:
             return " ".join(parts)
         if self.cut_groups is None:

@@ -162,13 +162,15 @@ def _difference(study: Study, pair: Pair, family: Family) -> Conclusion:
 def why_not_comparable(study: Study, pair: Pair) -> Obstacle | None:
     """Return why two runs cannot be compared; None if they can, by counts alone only if clips share no groups."""
     clips, other = study.results[pair[0]].clip_set, study.results[pair[1]].clip_set
+    if clips is not other and clips.known and other.known:
+        return Obstacle.OTHER_CLIPS
+    if not study.metric.is_known_by_clip:
+        return Obstacle.OTHER_METRIC
     if clips is not other:
-        return Obstacle.OTHER_CLIPS if clips.known and other.known else Obstacle.UNLOGGED_CLIPS
+        return Obstacle.UNLOGGED_CLIPS
     if study.metric.is_loss:
         known = all(study.by_clip(run) is not None for run in pair)
         return None if known else Obstacle.UNLOGGED_PREDICTIONS
-    if not study.metric.is_accuracy:
-        return Obstacle.OTHER_METRIC
     if any(study.results[run].correct is None for run in pair):
         return Obstacle.UNLOGGED_COUNTS
     unknown = clips.groups and any(run not in clips.row_of for run in pair)

@@ -72,7 +72,12 @@ def _of_other_data(metric: Metric, *, is_compared: bool) -> str:
 def no_test_text(study: Study, *, is_picked: bool) -> str:
     """Return that the best was picked and scored on the same data, if no test metric tells how good it is on other."""
     logged = {name for result in study.results for name in (*result.run.metrics, *result.run.curves)}
-    if not is_picked or study.metric.part != "validation" or any(part_of(name) == "test" for name in logged):
+    if (
+        not is_picked
+        or len(study.design.configurations) < 2
+        or study.metric.part != "validation"
+        or any(part_of(name) == "test" for name in logged)
+    ):
         return ""
     what = "configuration" if len(study.design.configurations) < len(study.results) else "run"
     if all(result.run.is_in_format for result in study.results):
@@ -91,5 +96,6 @@ def value_words(results: Sequence[RunResult], metric: Metric) -> str | None:
     several = sorted({value.values for value in values if value.values > 1 and value.epoch is None})
     if not several:
         return None if any(value.epoch is not None for value in values) else ""
-    span = f"{several[0]:,}" if len(several) == 1 else f"{several[0]:,} to {several[-1]:,}"
+    to = "or" if several[-1] == several[0] + 1 else "to"
+    span = f"{several[0]:,}" if len(several) == 1 else f"{several[0]:,} {to} {several[-1]:,}"
     return f"the last of {span} values"
