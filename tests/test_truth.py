@@ -187,13 +187,9 @@ class TestUnconditionalClaims:
         n, shares = 8, np.linspace(0.01, 0.99, 99)
         tables = [(b, c) for b in range(n + 1) for c in range(n + 1 - b) if b + c]
         far = {(b, c): abs(b - c) / np.sqrt(b + c) for b, c in tables}
-        ways = {(b, c): _ways(n, b, c) for b, c in tables}
+        chances = {(b, c): _ways(n, b, c) * (shares / 2) ** (b + c) * (1 - shares) ** (n - b - c) for b, c in tables}
         for b, c in tables:
-            chance = sum(
-                ways[other] * (shares / 2) ** sum(other) * (1 - shares) ** (n - sum(other))
-                for other in tables
-                if far[other] >= far[b, c] - 1e-9
-            )
+            chance = np.sum([chances[other] for other in tables if far[other] >= far[b, c] - 1e-9], axis=0)
             a = np.arange(n) < b
             other = (np.arange(n) >= b) & (np.arange(n) < b + c)
             assert unconditional_claims(a, other) == (b != c and bool(chance.max() <= 0.05))
