@@ -480,3 +480,11 @@ class TestScoresOfRuns:
     def test_runs_without_any_metric_are_not_called_too_optimistic(self) -> None:
         text = self.text_of(math.nan, math.nan, metric="val_auc", params="12")
         assert not re.search("optimistic|baseline", text)
+
+    def test_configurations_of_equal_means_share_them(self) -> None:
+        text = self.text_of(0.8, 0.7, 0.8, 0.7, metric="val_accuracy", params="1122")
+        assert "Two configurations share the highest" in text
+        assert "0 points ahead" not in text
+
+    def test_a_score_has_the_same_digits_in_title_and_sentence(self) -> None:
+        assert self.text_of(0.0353, 0.164, metric="val_rmse", params="12").count("lowest val_rmse, 0.0353") == 2

@@ -289,6 +289,16 @@ class TestSentence:
             "The effect of k is unknown: no runs that differ in it alone logged val_f1."
         )
 
+    def test_sentence_counts_no_pair_of_which_one_run_has_no_score(self, made: MakeRun, studied: MakeStudy) -> None:
+        scores = [0.5, 0.6, 0.7, float("nan"), 0.9, 0.8]
+        runs = [
+            made(i, None, {"k": str(i % 2)}, seed=str(i // 2), metrics={"val_f1": score})
+            for i, score in enumerate(scores)
+        ]
+        assert "0.0 in two matched pairs; a test" in sentence_of(
+            studied(*runs, metric="val_f1"), "option_effect"
+        ).replace("made no difference", "0.0")
+
     def test_sentence_says_that_a_difference_is_the_same_on_every_fold(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = [
             made(

@@ -68,3 +68,9 @@ class TestSentence:
             sentences_of(make_study(*(make_run(k, None, {"kernel_size": str(k)}) for k in (3, 5, 7))), "range_edge")
             == []
         )
+
+    def test_sentence_names_few_of_many_options(self) -> None:
+        runs = [make_run(i, "1" * i + "0" * (3 - i), {f"p{k}": str(i) for k in range(9)}) for i in (1, 2, 3)]
+        assert sentence_of(make_study(*runs), "range_edge").endswith(
+            "the highest p2 tried (3) and the lowest or highest of 6 other options."
+        )

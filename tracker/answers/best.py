@@ -188,6 +188,10 @@ def _of_configurations(findings: Findings, scope: Scope, *, supported: bool) -> 
         return f"{who} is best{where} with {score}, {lead} ahead of the next. It is significantly better than {each}."
     tied = [standing for standing in others if standing.tied]
     extreme = "lowest" if findings.study.metric.lower_is_better else "highest"
+    equal = [standing for standing in findings.ranked if standing.mean == first.mean]
+    if len(equal) > 1:
+        share = f"{capitalised(count_words(len(equal), 'configuration'))} share the {extreme} mean, {score}"
+        return f"{share}. {_not_worse(findings, tied, len(others), shared=True)}"
     return f"{who} has the {extreme} mean, {score}, {lead} ahead of the next. {_not_worse(findings, tied, len(others))}"
 
 

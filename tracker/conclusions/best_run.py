@@ -34,6 +34,7 @@ from tracker.wording import (
     level_of_option,
     listing,
     losses,
+    metric_text,
     metric_words,
     number_word,
     percent,
@@ -247,7 +248,9 @@ def _score_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> s
         among = f" of the {number_word(details.others + 1)} runs {clips}"
     if details.correct is None:
         scores = [score for score in (details.score, details.runner_up_score) if score is not None]
-        value = losses(*scores)[0]  # with the digits that separate it from the runner-up's
+        value = metric_text(scores[0])
+        if len({*scores}) > 1 and value == metric_text(scores[1]):
+            value = losses(*scores)[0]  # with the digits that separate it from the runner-up's
         if wording.metric.is_accuracy:
             value = percent_cell(scores[0])
         have = f"{everyone} share" if details.tied else f"{best} has"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table
 from tracker.runs.facts import Found, data_facts
-from tracker.study.metric_roles import ACCURACY, words_of
+from tracker.study.metric_roles import ACCURACY, role_of
 from tracker.study.sample_name import CLIPS
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class DataChecks(Details):
             why = "No groups were logged" if self.groups is None else "The data names no groups"
             sources = _SOURCES_OF_AUDIO if wording.sample == CLIPS else _SOURCES
             part = "test" if wording.metric.part == "test" else "validation"
-            what = "accuracy" if ACCURACY in words_of(wording.metric.name) else "results"
+            what = "accuracy" if role_of(wording.metric.name)[0] == ACCURACY else "results"
             parts.append(f"{why}, {_MAY_SHARE.format(sources, part, what)}")
         if parts:
             return " ".join(parts)

@@ -184,13 +184,12 @@ def option_effects(study: Study) -> tuple[Conclusion, ...]:
 
 def _is_measured(study: Study, contrast: Contrast) -> bool:
     """Return whether runs on both sides of a contrast have the primary metric."""
-    return any(
-        all(
-            any(study.results[run].score is not None or study.by_clip(run) is not None for run in runs)
-            for runs in setting
-        )
-        for setting in contrast.repetitions
-    )
+    return any(all(_measured(study, runs) for runs in setting) for setting in contrast.repetitions)
+
+
+def _measured(study: Study, runs: Sequence[int]) -> list[int]:
+    """Return those of some runs that have the primary metric."""
+    return [run for run in runs if study.results[run].score is not None or study.by_clip(run) is not None]
 
 
 def _changed_nothing(study: Study, pair: Pair) -> bool:
@@ -252,13 +251,14 @@ def _effect(
     study: Study, contrast: Contrast, analysis: Analysis | None, decision: Decision | None, tests: int, *, exact: bool
 ) -> ContrastEffect:
     effect = decision.effect if decision else None
-    start, end = max(contrast.repetitions, key=lambda runs: min(len(runs[0]), len(runs[1])))
+    settings = [[_measured(study, runs) for runs in setting] for setting in contrast.repetitions]
+    start, end = max(settings, key=lambda runs: min(len(runs[0]), len(runs[1])))
     estimate = 0.0 if exact else effect.estimate if effect else _plain_estimate(study, contrast)
     verdict: Verdict = "exact" if exact else decision.verdict if decision else "inconclusive"
     return ContrastEffect(
         from_=contrast.start,
         to=contrast.end,
-        pairs=len(contrast.pairs),
+        pairs=sum(len(_measured(study, pair)) == len(pair) for pair in contrast.pairs),
         estimate=estimate,
         interval=effect.interval if effect else None,
         interval_90=effect.interval_90 if effect else None,

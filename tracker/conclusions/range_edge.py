@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 FEWEST_LEVELS = 3  # of two numbers each is an edge, which says nothing
 
 
+_MOST_NAMED = 3  # options that the sentence names
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
     """An option whose best level is the lowest or the highest."""
@@ -43,8 +46,10 @@ class RangeEdge(Details):
         del conclusion, wording
         found = [
             f"the {edge.edge} {option_words(edge.option)} tried ({level_words(edge.option, edge.best)})"
-            for edge in self.edges
+            for edge in self.edges[: _MOST_NAMED if len(self.edges) > _MOST_NAMED + 1 else None]
         ]
+        rest = len(self.edges) - len(found)
+        found += [f"the lowest or highest of {rest:,} other options"] if rest else []
         return f"Better values may lie beyond those tried: the best configuration has {listing(found)}."
 
 

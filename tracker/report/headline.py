@@ -145,7 +145,7 @@ def _untested_title(findings: Findings) -> str:
     shared = [standing for standing in findings.ranked if standing.mean == first.mean]
     if len(shared) > 1:
         runs = findings.wording.runs([standing.runs[0] for standing in shared])
-        who = f"{counted(len(shared), 'configuration')}" if findings.repeated else runs
+        who = count_words(len(shared), "configuration") if findings.repeated else runs
         return f"{capitalised(who)} share the {extreme}; the data do not allow a test"
     return f"{capitalised(who)} has the {extreme}; its lead could not be tested"
 

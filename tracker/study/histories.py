@@ -225,10 +225,10 @@ def _gapless(steps: NDArray[np.int64]) -> bool:
 def identical(a: Run, b: Run) -> bool:
     """Return whether two runs have the same curves throughout, as they must under one seed until something differs.
 
-    False too if no loss or accuracy by epoch was logged for both.
+    False too if no loss or accuracy was logged for both at more than one epoch: equal ends may be chance.
     """
     shared = _shared(a, b)
-    return bool(shared) and all(
+    return any(len(of_a.values) > 1 for of_a, _ in shared) and all(
         np.array_equal(of_a.epochs, of_b.epochs) and np.array_equal(of_a.values, of_b.values, equal_nan=True)
         for of_a, of_b in shared
     )
