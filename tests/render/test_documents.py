@@ -55,6 +55,10 @@ class TestRenderMarkdown:
             "Conclusions", "Data and method", "Runs", "Next steps", "Challenges", "Methods", "Appendix",
         ]  # fmt: skip
 
+    def test_no_heading_belongs_to_the_fold_before_it(self, report, pictures, markdown) -> None:
+        text = render_markdown(report, pictures)
+        assert len(markdown(text).all("h2")) == len(re.findall("^## ", text, re.MULTILINE))
+
     def test_headings_of_runs_stand_plain_and_alone(self, report, pictures) -> None:
         lines = render_markdown(report, pictures).splitlines()
         assert f"### Conv=7, lr=0.0001, {PLATEAU}" in lines
