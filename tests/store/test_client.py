@@ -58,6 +58,11 @@ class TestOneLineErrors:
     def test_one_line_errors_tell_that_another_try_may_do(self, error: Exception) -> None:
         assert kind_of(error) is UnreachableError
 
+    def test_one_line_errors_hide_the_login_in_the_stores_uri(self) -> None:
+        uri = "databricks://me:s3cret@h"
+        with pytest.raises(StoreError, match=r"of \[hidden\] at h$"), one_line_errors("cannot read", uri):
+            raise MlflowException("of s3cret at h")
+
     @pytest.mark.parametrize(
         ("said", "code"),
         [

@@ -65,13 +65,19 @@ class TestLocate:
             ("https:/me:s3cret@host", "https://host"),
             ("http:host:5000", "http://host:5000"),
             ("http:::", "http://localhost:5000"),
+            ("postgresql//me:s3cret@host/runs", "postgresql://host/runs"),
+            ("mysql+pymysql//me:s3cret@host/runs", "mysql+pymysql://host/runs"),
         ],
     )
-    def test_locate_says_which_address_of_a_server_is_meant(self, text: str, meant: str) -> None:
+    def test_locate_says_which_address_is_meant(self, text: str, meant: str) -> None:
         with pytest.raises(StoreError) as error:
             locate(text, FOLDER)
         assert str(error.value).endswith(f": did you mean {meant}?")
         assert "s3cret" not in str(error.value)
+
+    def test_locate_shows_a_page_of_mlflows_ui_as_one(self) -> None:
+        with pytest.raises(StoreError, match=r"^http://host/#/… is a page of MLflow's UI: did you mean http://host\?$"):
+            locate("http://host/#/experiments/1", FOLDER)
 
     @pytest.mark.parametrize(
         ("uri", "access"),

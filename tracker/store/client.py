@@ -188,8 +188,10 @@ def _matching(client: MlflowClient | ServerClient, experiment_id: str, filter_st
 
 
 @contextmanager
-def one_line_errors(what: str) -> Iterator[None]:
+def one_line_errors(what: str, uri: str = "") -> Iterator[None]:
     """Turn what MLflow, the network or the disk raises into a `StoreError` of one line that begins with `what`.
+
+    Credentials in `uri`, that of the store, are hidden in it.
 
     It is an `UnreachableError` if the store didn't answer or couldn't do it now, a `BusyError` if another process wrote
     at the same moment, a `GoneError` if the run or experiment isn't there, and a plain one if it was refused.
@@ -197,7 +199,7 @@ def one_line_errors(what: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, OSError) as error:
-        raise _kind(error)(f"{what}: {in_one_line(error)}") from error
+        raise _kind(error)(f"{what}: {in_one_line(error, uri)}") from error
 
 
 def _kind(error: MlflowException | OSError) -> type[StoreError]:
@@ -214,7 +216,7 @@ def _kind(error: MlflowException | OSError) -> type[StoreError]:
     return UnreachableError if status == _TOO_MANY or status >= _SERVERS_FAULT else StoreError
 
 
-def in_one_line(error: Exception) -> str:
+def in_one_line(error: Exception, uri: str = "") -> str:
     """Return the part of an error that says something: not SQLAlchemy's statement, background, advice and classes."""
     text = str(error)
     wrapped = error if isinstance(error, RequestException) else error.__context__
@@ -224,7 +226,7 @@ def in_one_line(error: Exception) -> str:
         text = str(inner if isinstance(inner, Exception) else reason).rpartition("): ")[2] or str(inner) or text
     text = re.split(r"\n\[SQL|\(Background on", text)[0]
     text = re.sub(r"\((raised as a result of [^)]*|sqlite3\.\w+)\)", "", text)
-    text = public_text(text[:10_000], secrets_of(os.environ))
+    text = public_text(text[:10_000], secrets_of(os.environ, uri))
     return " ".join(text.split())[:500] or type(error).__name__
 
 

@@ -92,8 +92,10 @@ def locate(tracking_uri: str | None, folder: Path) -> Location:
     """Return where the store of a tracking URI is; see `tracker.store.store_at`."""
     text = (tracking_uri or "").strip()
     if meant := _address_meant(text):
-        what = "is a page of MLflow's UI" if _PAGE.fullmatch(text) else "isn't the address of a tracking server"
-        shown = public_uri(text)
+        page = _PAGE.fullmatch(text)
+        of = "database" if _MISSPELT_DATABASE.fullmatch(text) else "tracking server"
+        what = "is a page of MLflow's UI" if page else f"isn't the address of a {of}"
+        shown = f"{public_uri(page[1])}/#/…" if page else public_uri(text)
         shown = "the store" if _AT.search(shown) else shown  # in which a login is left
         raise StoreError(f"{shown} {what}: did you mean {public_uri(meant)}?")
     scheme = _scheme_of(text)
@@ -116,15 +118,16 @@ def _scheme_of(text: str) -> str:
 
 _PAGE = re.compile(r"(https?://[^#]*?)/?#/[^@]*", re.IGNORECASE)  # of MLflow's UI, as a browser shows it
 _MISSPELT = re.compile(r"(https?)(?!://[^/:])(?::[:/]*|//+)(.*)", re.IGNORECASE | re.DOTALL)
+_MISSPELT_DATABASE = re.compile(rf"((?:postgres|{'|'.join(_DATABASES)})(?:\+\w+)?)//+(.+)", re.IGNORECASE | re.DOTALL)
 _WITHOUT_SCHEME = re.compile(r"(?:[\w.-]+|\[[\d:a-f]+\]):\d{1,5}(?:/[^@]*)?", re.IGNORECASE)
 _EXAMPLE = "http://localhost:5000"
 
 
 def _address_meant(text: str) -> str | None:
-    """Return the address of a server that a misspelt one, or that of a page, stands for; None if it is neither."""
+    """Return the address of a server or database that a misspelt one, or that of a page, stands for, if it does."""
     if page := _PAGE.fullmatch(text):
         return page[1]
-    if misspelt := _MISSPELT.fullmatch(text):
+    if misspelt := _MISSPELT.fullmatch(text) or _MISSPELT_DATABASE.fullmatch(text):
         rest = _AT.split(misspelt[2])[-1]  # without a login, which may be misspelt too
         return f"{misspelt[1].lower()}://{rest}" if rest else _EXAMPLE
     if text.lower() == "localhost":

@@ -53,7 +53,7 @@ def experiment_name(location: Location, experiment_id: str) -> str | None:
 @contextmanager
 def _errors(location: Location) -> Iterator[None]:
     """Turn whatever a plug-in raises into one line."""
-    with one_line_errors(f"cannot read from {location.shown}"):
+    with one_line_errors(f"cannot read from {location.shown}", location.uri):
         try:
             yield
         except (MlflowException, OSError, StoreError):
