@@ -52,6 +52,21 @@ class TestReport:
         taken = "options: lr; repetitions: seed; metrics: quality and val_accuracy; not compared: notes"
         assert f"| Columns taken as | {taken} |" in page.replace("\\_", "_")
 
+    def test_a_column_that_names_data_sets_is_neither_an_option_nor_a_repetition(self, table: Tracker) -> None:
+        rows = [f"{data},{lr},{seed},0.{8 + seed}{lr}\n" for data in "ab" for lr in (1, 2) for seed in (0, 1)]
+        Path("sets.csv").write_text("dataset,lr,seed,val_accuracy\n" + "".join(rows))
+        page = table("report", "sets.csv", "--format", "markdown").out
+        taken = "data set: dataset; options: lr; repetitions: seed; metrics: val_accuracy"
+        assert f"| Columns taken as | {taken} |" in page.replace("\\_", "_")
+        assert "Repeated by" not in page
+
+    def test_what_a_table_lacks_is_said_as_rows_and_a_test_that_was_not_made_is_not_named(self, table: Tracker) -> None:
+        Path("few.csv").write_text("lr,seed,val_accuracy\n1,0,0.8\n1,1,0.9\n2,0,0.7\n2,1,0.8\n")
+        page = table("report", "few.csv", "--format", "markdown").out
+        assert "came without a row for each sample" in page
+        assert "log_input" not in page
+        assert "Behrens" not in page
+
     def test_columns_are_what_the_options_name(self, table: Tracker) -> None:
         asked = ("--metric", "quality", "--maximise", "--ignore", "val_accuracy")
         report = json.loads(table("report", "runs.csv", *asked, "--format", "json").out)

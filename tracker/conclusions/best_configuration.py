@@ -119,7 +119,7 @@ def best_configuration(study: Study) -> tuple[Conclusion, ...]:
     details, p_value = BestConfiguration(tuple(ranked)), max(known) if complete else None
     scope: Scope = "these_clips" if method == OVER_TRAININGS else "population"
     found = Conclusion("best_configuration", verdict, best.runs, details, lead, p_value=p_value, n=n)
-    return (replace(found, method=method, scope=scope),)
+    return (replace(found, method=method if known else None, scope=scope),)
 
 
 @lru_cache(maxsize=1)
@@ -297,8 +297,15 @@ def _methods(_study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
     for method in dict.fromkeys(found.method for found in conclusions if found.method):
         if any(found.p_value is not None for found in conclusions if found.method == method):
             yield method.source
-        if method == OVER_TRAININGS:
-            yield _INTERVALS
+    if any(_has_intervals_over_trainings(found) for found in conclusions):
+        yield _INTERVALS
+
+
+def _has_intervals_over_trainings(found: Conclusion) -> bool:
+    """Return whether any configuration's mean has an interval over its trainings."""
+    details = found.details
+    known = isinstance(details, BestConfiguration) and any(one.interval for one in details.standings)
+    return known and found.scope == "these_clips"
 
 
 KIND = Kind(

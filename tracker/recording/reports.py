@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -320,7 +321,7 @@ def build_report(
         if runs.table:
             from tracker.recording.tables import table_facts
 
-            settings |= {"table": table_facts(runs.table, named), "remarks": runs.problems}
+            settings |= {"table": partial(table_facts, runs.table), "remarks": runs.problems}
     content = _fields(build(name, given, **settings))
     return Report(**content | {"cover": cover, "data_folder": folder or Path()})
 

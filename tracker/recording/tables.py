@@ -11,14 +11,13 @@ from tracker.recording.selection import ALL_RUNS, Selection, select_runs_of
 from tracker.recording.stores import ExperimentRuns
 from tracker.report.data_and_method import FactRow
 from tracker.runs import Role, shown
-from tracker.study.param_roles import param_roles
 from tracker.table import TableRuns, cells_of, read_cells, runs_of
 from tracker.wording import counted, listing, some
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.study.param_roles import NamedParams
+    from tracker.study.param_roles import ParamRoles
 
 _MOST_NAMED = 30  # columns of one kind that are named
 
@@ -51,12 +50,13 @@ def load_table(
     return runs if selection == ALL_RUNS else select_runs_of(runs, selection)
 
 
-def table_facts(table: TableRuns, named: NamedParams) -> tuple[FactRow, ...]:
+def table_facts(table: TableRuns, roles: ParamRoles) -> tuple[FactRow, ...]:
     """Return what a table was taken as, in rows of a report's table of facts."""
     rows = counted(table.rows, "row")
-    roles = param_roles([run.settings for run in table.runs], named)
-    by_role = {role: [name for name in table.params if roles.of(name) is role] for role in Role}
+    named = [name for name in table.params if name not in roles.of_data]
+    by_role = {role: [name for name in named if roles.of(name) is role] for role in Role}
     parts = (
+        ("data set", [name for name in table.params if name in roles.of_data]),
         ("options", by_role[Role.CONFIGURATION]),
         ("repetitions", by_role[Role.SEED]),
         ("parts of the split", by_role[Role.SPLIT]),

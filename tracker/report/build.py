@@ -33,14 +33,14 @@ from tracker.study.study import Study, study_of
 from tracker.wording import count_words, in_few_digits, wording_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from tracker.answers import Answer
     from tracker.conclusions.best_configuration import Standing
     from tracker.next_steps.steps import NextStep
     from tracker.report.data_and_method import FactRow
     from tracker.runs import Run
-    from tracker.study.param_roles import NamedParams
+    from tracker.study.param_roles import NamedParams, ParamRoles
 
 
 def build_report(
@@ -55,14 +55,14 @@ def build_report(
     where: Where = HERE,
     log_to: str | None = None,
     selection: str = "",
-    table: Sequence[FactRow] = (),
+    table: Callable[[ParamRoles], Sequence[FactRow]] | None = None,
     remarks: Sequence[str] = (),
 ) -> Report:
     """Conclude from an experiment's runs, in any order: the same runs give the same report.
 
     Parameters are those of `tracker.build_report`, those about params in one, what commands have to name to reach the
     store and data, the experiment that they log to if `experiment` is the name of several, and which of the runs these
-    are if not all. Of runs from a table, what that was taken as, and what in it contradicts itself.
+    are if not all. Of runs from a table, what returns how that was taken, and what in it contradicts itself.
 
     Raises
     ------
@@ -76,10 +76,12 @@ def build_report(
     parts = tuple(_findings(part, writer) for part in study.parts) if study.data else ()
     conclusions = (*own.conclusions, *(conclusion for part in parts for conclusion in part.conclusions))
     findings = replace(own, conclusions=conclusions)
-    limiting = (*remarks, *limits(study, conclusions, wording))
+    limiting = (*remarks, *limits(study, conclusions, wording, in_table=table is not None))
     answers = answer_all(findings, limiting)
     sections = tuple(_section(findings, standing, writer) for standing in findings.standings)
-    shared, data_sets = _without_shared_limits([_data_set(part, sections, remarks) for part in parts])
+    shared, data_sets = _without_shared_limits(
+        [_data_set(part, sections, remarks, in_table=table is not None) for part in parts]
+    )
     report = Report(
         experiment=experiment,
         metric=study.metric,
@@ -89,7 +91,10 @@ def build_report(
         key_figures=headline.key_figures(findings),
         answers=(*answers, *shared),
         other_metrics=other_metrics(study.results, study.metric, _most_columns(study)),
-        data_and_method=(*table, *(row for row in data_and_method(study).rows(wording) if row.text)),
+        data_and_method=(
+            *(table(study.design.roles) if table else ()),
+            *(row for row in data_and_method(study).rows(wording) if row.text),
+        ),
         limits=limiting,
         options=study.design.options,
         sections=sections,
@@ -120,9 +125,11 @@ def _findings(study: Study, writer: CommandWriter) -> Findings:
     return Findings(study, tuple(with_sentence(conclusion, wording) for conclusion in found), wording)
 
 
-def _data_set(findings: Findings, sections: Sequence[Section], remarks: Sequence[str]) -> DataSetSection:
+def _data_set(
+    findings: Findings, sections: Sequence[Section], remarks: Sequence[str], *, in_table: bool
+) -> DataSetSection:
     """Return the findings on one of several data sets, with those of the report's sections that are on it."""
-    limiting = (*remarks, *limits(findings.study, findings.conclusions, findings.wording))
+    limiting = (*remarks, *limits(findings.study, findings.conclusions, findings.wording, in_table=in_table))
     name = findings.study.data_set
     return DataSetSection(
         name,

@@ -147,7 +147,9 @@ def data_and_method(study: Study) -> DataAndMethod:
         networks=_shared(study, lambda result: _network(result, levels[result.index])),
         settings=tuple(settings),
         varied=tuple((option, study.design.levels[option]) for option in study.design.options),
-        repeated_by=tuple(name for name in foreign if roles.of(name) in (Role.SEED, Role.SPLIT)),
+        repeated_by=tuple(
+            name for name in foreign if roles.of(name) in (Role.SEED, Role.SPLIT) and name not in roles.of_data
+        ),
         not_compared=not_compared,
         ignored=tuple(name for name in not_compared if name in roles.named.ignore),
         features=_shared(study, _features),

@@ -34,12 +34,14 @@ HOW_TO_LOG = "docs/log-your-own-runs.md"
 _MOST_NAMED = 6  # metrics that are named if the primary one was not logged
 
 
-def limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
-    """Yield what an experiment's runs cannot show, as sentences."""
+def limits(
+    study: Study, conclusions: Sequence[Conclusion], wording: Wording, *, in_table: bool = False
+) -> Iterator[str]:
+    """Yield what the runs of an experiment, or those in a table, cannot show, as sentences."""
     for kind in kinds("sample_size", "stability"):
         yield from kind.limits(study, of_kind(conclusions, kind), wording)
     yield from _limits_of_metric(study, wording)
-    yield from _limits_of_clips(study, wording)
+    yield from _limits_of_clips(study, wording, in_table=in_table)
     yield from _limits_of_steps(study, wording)
     silent = [run for run, result in enumerate(study.results) if result.best_epoch and not result.kept_epoch]
     if silent:
@@ -113,7 +115,7 @@ def _limits_of_steps(study: Study, wording: Wording) -> Iterator[str]:
         yield f"{_who(study, of_runs, wording)} logged {steps_text(steps)}. Log each epoch with its number as the step."
 
 
-def _limits_of_clips(study: Study, wording: Wording) -> Iterator[str]:
+def _limits_of_clips(study: Study, wording: Wording, *, in_table: bool) -> Iterator[str]:
     if not study.metric.is_accuracy or not study.ranking:
         return
     silent = [run for run, result in enumerate(study.results) if run not in result.clip_set.row_of]
@@ -127,7 +129,7 @@ def _limits_of_clips(study: Study, wording: Wording) -> Iterator[str]:
     counted = [run for run in judged if study.results[run].correct is not None]
     countless = [run for run in judged if study.results[run].correct is None]
     for runs, what in (
-        (nowhere, _nowhere(study)),
+        (nowhere, _nowhere(study, in_table=in_table)),
         (counted, "logged no predictions: how many clips are correct is known, but not which"),
         (countless, "logged neither predictions nor an accuracy that gives a count of clips"),
     ):
@@ -137,12 +139,18 @@ def _limits_of_clips(study: Study, wording: Wording) -> Iterator[str]:
         yield f"{HOW_TO_LOG} says how to log what is missing."
 
 
-def _nowhere(study: Study) -> str:
+def _nowhere(study: Study, *, in_table: bool) -> str:
     """Return what runs of unlogged clips did not log, what is assumed instead, and what would log it."""
     among = "all runs of a fold or split" if study.design.split_parts else "all runs"
+    assumed = f"comparisons assume the same ones for {among}"
+    if in_table:
+        return (
+            f"came without a row for each clip, so which clips they were evaluated on is unknown: {assumed}. A row a "
+            "run and clip has the columns run, sample, label and predicted"
+        )
     return (
-        "logged no predictions, and no dataset to say which clips they were evaluated on: comparisons assume the same "
-        f'ones for {among}. MLflow logs them by log_input(dataset, context="validation")'
+        f"logged no predictions, and no dataset to say which clips they were evaluated on: {assumed}. MLflow logs them "
+        'by log_input(dataset, context="validation")'
     )
 
 
