@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.builders import make_run
 from tracker.figures import report_pictures
 from tracker.render import render_csv, render_html, render_json, render_latex, render_markdown
+from tracker.render.tables import appendix
 from tracker.render.view_model import arrange
 from tracker.report import Report, build_comparison, build_report
 
@@ -64,6 +66,23 @@ class TestReport:
         assert view.options.shown[0] == "Data set"
         assert [row.levels[0] for row in view.rows.shown] == [name for name in sorted(SETS) for _ in range(6)]
         assert len([row for row in view.rows.shown if row.best]) >= len(SETS)
+
+    def test_further_findings_say_which_data_sets_they_are_about(self) -> None:
+        runs = [
+            make_run(
+                number,
+                None,
+                {"kernel_size": kernel, "dataset": name},
+                tags=dict.fromkeys(TAGS, ""),
+                metrics={"accuracy": score},
+            )
+            for number, (name, (kernel, score)) in enumerate(product("ab", {"3": 0.5, "5": 0.6}.items()), 1)
+        ]
+        runs += [replace(run, run_id=f"9{run.run_id[1:]}", params=run.params | {"seed": "1"}) for run in runs]
+        (table,) = [table for table in appendix(build_report("e", runs)) if table.title == "Further findings"]
+        abouts = [about for about, *_ in table.rows]
+        assert {"Which run is best, a", "Which run is best, b", "Limit of epochs, each data set"} <= set(abouts)
+        assert len(set(table.rows)) == len(table.rows)
 
     def test_what_holds_for_every_data_set_stands_once(self, report: Report) -> None:
         points = [point for answer in report.answers if answer.id == "limits" for point in answer.points]

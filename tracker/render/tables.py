@@ -435,14 +435,26 @@ def _further(report: Report, words: wording.Wording) -> Iterator[Table]:
     if configurations(report) or report.data_sets:  # have each one's mean and how it varies from seed to seed
         rest = [c for c in rest if not isinstance(c.details, Spread) or c.verdict == "unknown"]
     rest = _together(rest, words)
+    of_sets: dict[tuple[str, str, str], list[str | None]] = defaultdict(list)  # data sets, by what is said of them
+    for found in rest:
+        of_sets[words.sample.put_into(kind_of(found).title), found.label.lower(), found.sentence].append(found.data_set)
+    every = len({found.data_set for found in report.conclusions if found.data_set})
     rows = tuple(
-        (words.sample.put_into(kind_of(conclusion).title), conclusion.label.lower(), conclusion.sentence)
-        for conclusion in rest
+        (f"{about}{_on(data_sets, every)}", verdict, finding)
+        for (about, verdict, finding), data_sets in of_sets.items()
     )
     if rows:
         yield Table("Further findings", ("about", "verdict", "finding"), rows)
     for conclusion in rest:
         yield from conclusion.details.tables(in_points=report.metric.is_accuracy)
+
+
+def _on(data_sets: Sequence[str | None], every: int) -> str:
+    """Return the data sets that a finding is about, to stand after what it is about; nothing if it is all of them."""
+    names = [name for name in dict.fromkeys(data_sets) if name]
+    if not names:
+        return ""
+    return ", each data set" if 1 < every == len(names) else f", {wording.listing(names)}"
 
 
 _PAIR_HEADER = ("runs", "difference", "95% interval", "p", "p, corrected", "verdict")
@@ -456,15 +468,17 @@ _OF_RUNS: Container[tuple[KindName, Verdict]] = {
 
 def _together(conclusions: Sequence[Conclusion], words: wording.Wording) -> list[Conclusion]:
     """Return conclusions, as one those that say the same of several runs."""
-    runs_of: dict[tuple[str, str], list[str]] = defaultdict(list)
-    first: dict[tuple[str, str], Conclusion] = {}
+    runs_of: dict[tuple[str, str, str | None], list[str]] = defaultdict(list)
+    first: dict[tuple[str, str, str | None], Conclusion] = {}
     for conclusion in conclusions:
-        key = (conclusion.kind, conclusion.id)
+        key = (conclusion.kind, conclusion.id, conclusion.data_set)
         if (conclusion.kind, conclusion.verdict) in _OF_RUNS and len(conclusion.runs) == 1:
             run = words.run(conclusion.runs[0])
-            key = (conclusion.kind, re.sub(rf"\b{run}\b", "run", conclusion.sentence, flags=re.IGNORECASE))
+            sentence = re.sub(rf"\b{run}\b", "run", conclusion.sentence, flags=re.IGNORECASE)
+            key = (conclusion.kind, sentence, None)
         runs_of[key] += conclusion.runs
-        first.setdefault(key, conclusion)
+        if first.setdefault(key, conclusion).data_set != conclusion.data_set:
+            first[key] = replace(first[key], data_set=None)
     return [
         with_sentence(replace(conclusion, runs=tuple(runs_of[key])), words)
         if len(runs_of[key]) > len(conclusion.runs)
