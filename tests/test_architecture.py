@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -78,19 +79,27 @@ def room(path: Path) -> str:
     return first.removesuffix(".py")
 
 
-def imported(path: Path) -> set[str]:
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """Return what of a module's syntax tree tests look at: imports and constants."""
+    tree = ast.walk(ast.parse(path.read_text()))
+    return [node for node in tree if isinstance(node, ast.Import | ast.ImportFrom | ast.Constant)]
+
+
+@cache
+def imported(path: Path) -> frozenset[str]:
     """Return the dotted names that a module imports, anywhere in it."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports relatively"
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+    return frozenset(names)
 
 
-def rooms_of(names: set[str]) -> set[str]:
+def rooms_of(names: frozenset[str]) -> set[str]:
     return {parts[1] for name in names if (parts := name.split("."))[0] == "tracker" and len(parts) > 1} - {
         "__version__"
     }
@@ -118,11 +127,7 @@ class TestModules:
 
 
 def string_constants(path: Path) -> set[str]:
-    return {
-        node.value
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+    return {node.value for node in nodes(path) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
 class TestStoreDoor:
