@@ -311,7 +311,7 @@ class TestStores:
 
 
 @pytest.mark.usefixtures("work")
-@pytest.mark.xdist_group("keras-1")
+@pytest.mark.xdist_group("keras")
 class TestTrain:
     @pytest.fixture
     def genres(self, work: Path) -> Path:

@@ -12,7 +12,7 @@ from tracker.replay import Drop, Mode, Stop, early_stopping, plateau
 
 keras = Lazy("tracker.training.backend", "keras")
 
-pytestmark = pytest.mark.xdist_group("keras-1")
+pytestmark = pytest.mark.xdist_group("keras")
 
 CURVES = 2_000
 

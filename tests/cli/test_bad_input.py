@@ -111,7 +111,7 @@ class TestWrongUsage:
         assert "there is no command 'rnu'; did you mean run?" in one_line(result)
 
 
-@pytest.mark.xdist_group("keras-2")
+@pytest.mark.xdist_group("keras")
 class TestDatasets:
     def test_a_missing_folder_is_named(self, tracker: Tracker) -> None:
         result = tracker("run", "--data", "nowhere")

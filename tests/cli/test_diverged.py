@@ -19,7 +19,7 @@ LATE = ("--segment", "0.5", "--batch-size", "64", "--lr", "1e10", "--model", LAT
 REASON = "failed: training diverged: loss became nan in epoch 3; try a lower learning rate"
 
 
-@pytest.mark.xdist_group("keras-1")
+@pytest.mark.xdist_group("keras")
 class TestAReportOnDivergedRuns:
     def test_a_report_on_diverged_runs_has_all_of_a_run_that_went_on_and_no_warning(
         self, tracker: Tracker, genres: Path

@@ -222,7 +222,7 @@ class TestAReport:
         assert "give --output R.md instead of --check" in result.err
 
 
-@pytest.mark.xdist_group("keras-1")
+@pytest.mark.xdist_group("keras")
 class TestARunOnAFullDisk:
     """With a network so small that what is too large is one thing alone: a journal, a checkpoint, a figure, a store."""
 
@@ -300,7 +300,7 @@ class TestARunOnAFullDisk:
         _is_sent_later(tracker, result, "mlflow.db")
 
 
-@pytest.mark.xdist_group("keras-1")
+@pytest.mark.xdist_group("keras")
 class TestARun:
     @pytest.mark.skipif(not NOT_WRITABLE.exists(), reason="the system has no folder that nobody can write to")
     def test_a_run_is_not_begun_in_a_folder_that_cannot_be_written_to(
@@ -371,7 +371,7 @@ class TestARun:
         assert [*journals(Path(".tracker"))] == [cut]
 
 
-@pytest.mark.xdist_group("keras-1")
+@pytest.mark.xdist_group("keras")
 class TestADivergedLoss:
     def test_a_diverged_loss_fails_the_run_with_the_epoch_and_the_reason_and_leaves_the_epochs_before(
         self, tracker: Tracker, genres: Path

@@ -152,7 +152,7 @@ class TestWhere:
         assert all(line.startswith(("tracker run --data 'my genres'", "tracker run --data=-genres")) for line in lines)
 
 
-@pytest.mark.xdist_group("keras-1")
+@pytest.mark.xdist_group("keras")
 def test_piped_into_a_shell_a_command_trains_into_the_same_store(
     tracker: Tracker, log_run: LogRun, genres: Path
 ) -> None:
@@ -174,7 +174,7 @@ def test_piped_into_a_shell_a_command_trains_into_the_same_store(
     assert result.out.split() == [run.run_id for run in runs[5:]]
 
 
-@pytest.mark.xdist_group("keras-1")
+@pytest.mark.xdist_group("keras")
 def test_a_command_leaves_the_shell_its_standard_input(tracker: Tracker, genres: Path, tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("the next command\n")

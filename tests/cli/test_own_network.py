@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.running import Tracker
     from tracker.runs import Run
 
-pytestmark = pytest.mark.xdist_group("keras-2")
+pytestmark = pytest.mark.xdist_group("keras")
 
 QUICK = ("--epochs", "2", "--segment", "0.5", "--validation-fraction", "0.5")
 

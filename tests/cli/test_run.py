@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.running import Tracker
 
-pytestmark = pytest.mark.xdist_group("keras-2")
+pytestmark = pytest.mark.xdist_group("keras")
 
 QUICK = ("--epochs", "2", "--segment", "0.5")
 TINY = (*QUICK, "--model", TINY_NETWORK)

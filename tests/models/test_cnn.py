@@ -8,7 +8,7 @@ from tests.lazy import Lazy
 build = Lazy("models.cnn", "build")
 keras = Lazy("tracker.training.backend", "keras")
 
-pytestmark = pytest.mark.xdist_group("keras-1")
+pytestmark = pytest.mark.xdist_group("keras")
 
 
 @pytest.fixture(scope="module", autouse=True)

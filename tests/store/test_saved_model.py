@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 keras = Lazy("tracker.training.backend", "keras")
 
-pytestmark = pytest.mark.xdist_group("keras-2")
+pytestmark = pytest.mark.xdist_group("keras")
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ build_network = Lazy("tracker.training.build", "build_network")
 save_keras_model = Lazy("tracker.store.client", "save_keras_model")
 train = Lazy("tracker.training.fit", "train")
 
-pytestmark = pytest.mark.xdist_group("keras-2")
+pytestmark = pytest.mark.xdist_group("keras")
 
 NETWORK = """import keras
 from keras import layers

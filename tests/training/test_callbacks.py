@@ -32,7 +32,7 @@ keras = Lazy("tracker.training.backend", "keras")
 check_finite = Lazy("tracker.training.callbacks", "check_finite")
 train = Lazy("tracker.training.fit", "train")
 
-in_keras_group = pytest.mark.xdist_group("keras-1")
+in_keras_group = pytest.mark.xdist_group("keras")
 
 
 class KilledError(Exception):

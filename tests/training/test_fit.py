@@ -33,7 +33,7 @@ BuiltNetwork = Lazy("tracker.training.fit", "BuiltNetwork")
 train = Lazy("tracker.training.fit", "train")
 train_epochs = Lazy("tracker.training.fit", "train_epochs")
 
-pytestmark = pytest.mark.xdist_group("keras-2")
+pytestmark = pytest.mark.xdist_group("keras")
 
 METRICS = ["loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "epoch_seconds"]
 
