@@ -97,6 +97,14 @@ class TestRenderLatex:
         assert second[:2] == ["5", "2"]
         assert re.fullmatch(r"[\d.]+--[\d.]+", first[3])
 
+    def test_runs_without_seeds_are_called_runs_and_untested_ones_are_said_to_be(self) -> None:
+        runs = [
+            make_run(i, None, {"k": str(i % 2)}, seed=None, tags={"tracker.split": ""}, metrics={"val_f1": i / 9})
+            for i in range(4)
+        ]
+        assert table_of(build_report("e", runs))[0][:2] == ["k", "Runs"]
+        assert "not significantly worse or was not tested." in render_latex(build_report("e", runs))
+
     def test_without_repetitions_there_are_no_seeds_and_no_deviation(self) -> None:
         header, *rows = table_of(build_report("e", writeup_runs()))
         assert header[-2:] == [r"Validation accuracy (\%)", r"95\% interval"]

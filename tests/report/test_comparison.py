@@ -173,7 +173,7 @@ class TestWhatItSays:
         assert found.conclusion.details.correct == (29, 20)
         assert (found.clips, found.classes, found.clips_in_common) == ((), (), 0)
         assert found.remarks[-1] == (
-            "There are no predictions of run 2 and run 1: which clips they have right is not known."
+            "There are no predictions of run 2 and run 1: which clips they classify correctly is not known."
         )
 
     def test_clips_in_common_are_compared_where_the_two_were_judged_on_others_too(self, made: MakeRun) -> None:

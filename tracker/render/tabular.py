@@ -97,6 +97,9 @@ def _csv_cell(value: _Cell) -> str:
     return text if as_number(text) is not None else _FORMULA.sub(r"\1'\2", text)
 
 
+_REPETITIONS = ("Seeds", "Runs")
+
+
 def render_latex(report: Report) -> str:
     r"""Return the configurations as a LaTeX table with booktabs' rules, to be read by ``\input`` inside a float.
 
@@ -113,7 +116,8 @@ def render_latex(report: Report) -> str:
     is_repeated = any(len(section.entries) > 1 for section in shown)
     first = [option_title(option) for option in options] or ["Configuration"]
     score = "Validation accuracy (%)" if in_percent else report.metric.name
-    heads = [*first, "Seeds", score, "95% interval"]
+    runs = _repetitions(report)
+    heads = [*first, runs, score, "95% interval"]
     rows = []
     for section in shown:
         levels = dict(section.entries[0].levels)
@@ -123,10 +127,13 @@ def render_latex(report: Report) -> str:
     kept = [place for place in range(len(heads)) if _is_worth_a_column(heads[place], [row[place] for row in rows])]
     lines = [" & ".join(row[place] for place in kept) + r" \\" for row in ([_latex(head) for head in heads], *rows)]
     more = len(report.sections) - len(shown)
+    others = [section.standing for section in report.sections[1:] if section.standing and section.standing.tied]
+    spread = f"± standard deviation over {runs.lower()}" if is_repeated else "of one run"
+    untested = " or was not tested" if any(standing.p_value is None for standing in others) else ""
     return "\n".join(
         [
-            r"% Needs \usepackage{booktabs}. In bold: the best, and what is not significantly worse.",
-            f"% Mean {'± standard deviation over seeds' if is_repeated else 'of one seed'}; 95% confidence interval.",
+            rf"% Needs \usepackage{{booktabs}}. In bold: the best, and what is not significantly worse{untested}.",
+            f"% Mean {spread}; 95% confidence interval.",
             *([f"% {more:,} more configurations: tracker report --format csv has every run."] if more else []),
             rf"\begin{{tabular}}{{{'l' * len(first)}{'r' * (len(kept) - len(first))}}}",
             r"\toprule",
@@ -176,7 +183,14 @@ def _ranks(across: AcrossDataSets) -> list[tuple[float, ...]]:
 
 def _is_worth_a_column(head: str, cells: Sequence[str]) -> bool:
     """Return whether a column says anything: intervals do if there are any, numbers of seeds if not all are 1."""
-    return not (head == "95% interval" and set(cells) <= {"--"}) and not (head == "Seeds" and set(cells) <= {"1"})
+    return not (head == "95% interval" and set(cells) <= {"--"}) and not (head in _REPETITIONS and set(cells) <= {"1"})
+
+
+def _repetitions(report: Report) -> str:
+    """Return what the trainings of a configuration are: seeds if each has one of its own, else runs."""
+    seeds = [[entry.terms.seed for entry in section.entries] for section in report.sections]
+    is_seeded = all(() not in of_one and len(set(of_one)) == len(of_one) for of_one in seeds)
+    return _REPETITIONS[0] if is_seeded else _REPETITIONS[1]
 
 
 def _numbers(section: Section, *, in_percent: bool, digits: int) -> tuple[str, str]:

@@ -425,7 +425,7 @@ def _results(comparison: Comparison) -> Iterator[tuple[str, Markup, Markup]]:
     if any(not entry.result.accuracy and tables.percent_correct(entry) != NONE for entry in entries):
         yield row("validation accuracy, %", tables.percent_correct)
     yield row("95% interval", tables.accuracy_interval)
-    if not comparison.metric.is_standard:
+    if not (comparison.metric.is_loss or comparison.metric.is_accuracy):
         yield row(comparison.metric.name, tables.score_writer(entries))
     yield row("validation loss", tables.LOSS.cell)
     for other in comparison.other_metrics.shown:

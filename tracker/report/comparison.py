@@ -243,8 +243,8 @@ def _about_clips(runs: tuple[ComparedRun, ComparedRun], clips: Sequence[SharedCl
     first, second = (run.entry.run for run in runs)
     silent = [run.called for run in runs if run.entry.run.validation is None]
     if silent:
-        has = "it has" if len(silent) == 1 else "they have"
-        yield f"There are no predictions of {listing(silent)}: which clips {has} right is not known."
+        gets = "it classifies" if len(silent) == 1 else "they classify"
+        yield f"There are no predictions of {listing(silent)}: which clips {gets} correctly is not known."
     elif on_other_data(first, second):
         yield "The two were judged on different data, where one path may mean two recordings: no clip is compared."
     elif not clips:
