@@ -106,6 +106,13 @@ class TestCellsOf:
         with pytest.raises(TableError, match="must be of one length, got 1, 2"):
             cells_of({"lr": [0.1], "acc": [1, 2]})
 
+    def test_a_named_index_is_columns(self) -> None:
+        rows = pd.DataFrame({"net": ["a", "a", "b"], "seed": [0, 0, 1], "acc": [0.5, 0.7, 0.8]})
+        cells = cells_of(rows.groupby(["net", "seed"]).max())
+        assert cells.header == ("net", "seed", "acc")
+        assert list(map(list, cells.columns)) == [["a", "b"], ["0", "1"], ["0.7", "0.8"]]
+        assert cells_of(rows.set_index("net", drop=False)).header == ("net", "seed", "acc")
+
     def test_two_columns_of_one_name_are_refused(self) -> None:
         with pytest.raises(TableError, match="has the column 'lr' more than once"):
             cells_of(pd.DataFrame([[1, 2]], columns=["lr", "lr"]))

@@ -193,6 +193,8 @@ def cells_of(frame: Any, name: str = "table") -> Cells:
         names = list(frame.columns)
         _check_size(name, "rows", int(frame.shape[0]), MOST_ROWS)
         columns = [_values(frame, place, column) for place, column in enumerate(names)]
+        index = _named_index(frame)
+        names, columns = [*index, *names], [*index.values(), *columns]
     else:
         raise ValueError(f"a table must be a path, a data frame or columns by name, got {shown(frame)}")
     lengths = {len(column) for column in columns}
@@ -206,6 +208,17 @@ def cells_of(frame: Any, name: str = "table") -> Cells:
         _check_size(name, what, number, most)
     header = tuple(str(column).strip() for column in names)
     return _checked(name, header, [list(map(_text, column)) for column in columns], range(2, n + 2))
+
+
+def _named_index(frame: Any) -> dict[object, list[object]]:
+    """Return the levels of a frame's index that have a name, such as those of `groupby`, unless columns repeat them."""
+    index = getattr(frame, "index", None)  # polars has none
+    levels = enumerate(getattr(index, "names", ()))
+    return {
+        name: list(index.get_level_values(place))  # type: ignore[union-attr]
+        for place, name in levels
+        if name is not None and name not in frame.columns
+    }
 
 
 def _values(frame: Any, place: int, column: object) -> list[object]:
