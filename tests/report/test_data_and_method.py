@@ -97,7 +97,7 @@ class TestRows:
             "Split": "120 training and 30 validation clips, validation from 2 groups, no test clips",
             "Split decided by": "split seed 3, validation fraction 0.2",
             "Split fingerprint": "e" * 12,
-            "Network": "cnn",
+            "Model": "cnn",
             "Layers": "2 Conv2D, 1 Dense",
             "Parameters": "1,234",
             "Learning rate": "1e-4",

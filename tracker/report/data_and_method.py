@@ -251,7 +251,7 @@ def _rows(facts: DataAndMethod, wording: Wording) -> Iterator[FactRow]:
     yield row("Split fingerprint", facts.splits, lambda split: _digits(split.fingerprint))
     if any(shared.value for shared in facts.tables):
         yield row("Predictions", facts.tables, lambda table: f"from the table {table}" if table else None)
-    yield row("Network", facts.networks, lambda network: network.name)
+    yield row("Model", facts.networks, lambda network: network.name)
     yield row("Layers", facts.networks, lambda network: _layer_words(network.layers))
     yield row("Parameters", facts.networks, lambda network: _whole(network.parameters))
     for option, level in facts.settings:

@@ -145,7 +145,7 @@ class Configuration:
     """
 
     model: str = field(default="cnn", metadata=option(
-        flag="--model", panel=Panel.NETWORK, metavar="NAME", words="network",
+        flag="--model", panel=Panel.NETWORK, metavar="NAME", words="model",
         help="Name of a network, or the path of its file: path/to/net.py", name_format="{}",
     ))  # fmt: skip
     kernel_size: int = field(default=3, metadata=option(
