@@ -477,6 +477,11 @@ class TestScoresOfRuns:
     def test_an_object_stands_in_a_configuration_as_it_was_logged(self) -> None:
         assert "(C SVC())" in self.text_of(0.9, 0.8, metric="val_auc", params=["SVC()", "Tree(depth=3)"])
 
+    def test_an_object_stands_in_a_title_as_it_was_logged(self) -> None:
+        models = ["SVC()", "Tree(max_depth=3, seed=0)"]
+        entries = build_report("e", [make_run(i, "10", {"C": model}) for i, model in enumerate(models)]).entries
+        assert [entry.title for entry in entries] == [f"C={model}" for model in models]
+
     def test_runs_without_any_metric_are_not_called_too_optimistic(self) -> None:
         text = self.text_of(math.nan, math.nan, metric="val_auc", params="12")
         assert not re.search("optimistic|baseline", text)

@@ -115,6 +115,9 @@ class TestRows:
         (decided,) = [row for row in rows_of(*runs) if row.name == "Split decided by"]
         assert decided.text == "5 different ones, the first split seed 1, validation fraction 0.2"
 
+    def test_rows_name_the_fold_that_is_counted_from_zero(self) -> None:
+        assert FactRow("Split decided by", "fold 0") in rows_of(make_run(1, None, {"fold": "0", "test_fraction": "0"}))
+
     def test_rows_say_which_runs_a_fact_is_of_if_not_all_share_it(self) -> None:
         larger = TAGS | NetworkShape(9_999, NETWORK.layers).tags()
         rows = rows_of(whole_run(1), replace(whole_run(2, kernel_size="9"), tags=larger), whole_run(3, seed="1"))

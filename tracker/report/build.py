@@ -311,6 +311,9 @@ def run_entry(study: Study, run: int, writer: CommandWriter | None = None) -> Ru
 
 
 _PLAIN = re.compile(r"(?!www)[^\W_]+(?:(?:__|[._+-])[^\W_]+)*", re.IGNORECASE)
+_OBJECT = re.compile(
+    r"[A-Za-z]\w*\((?:[A-Za-z0-9.=+-]|(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])|, )*\)", re.ASCII
+)  # ``SVC(C=1)``
 _LONGEST = 40
 _IN_EVERY_TITLE = {name: entry for name, entry in LOGGED_OPTIONS.items() if entry.title_format}
 
@@ -342,4 +345,6 @@ def title(design: Design, run: int) -> str:
 
 
 def _plain(text: str) -> str | None:
-    return text if len(text) <= _LONGEST and (_PLAIN.fullmatch(text) or as_number(text) is not None) else None
+    if len(text) > _LONGEST:
+        return None
+    return text if _PLAIN.fullmatch(text) or _OBJECT.fullmatch(text) or as_number(text) is not None else None

@@ -312,7 +312,9 @@ def _split_words(split: SplitFacts) -> str | None:
 def _drawn_words(split: SplitFacts) -> str | None:
     return (
         ", ".join(
-            f"{option_words(name)} {value}" for name, value in split.drawn if value != "0" or name == "split_seed"
+            f"{option_words(name)} {value}"
+            for name, value in split.drawn
+            if value != "0" or not name.endswith("_fraction")
         )
         or None
     )
