@@ -92,8 +92,8 @@ class TestOptionEffects:
         assert (found.verdict, found.p_value) == ("inconclusive", None)
         assert found.estimate == pytest.approx(0.1)
         assert sentence_of(study, "option_effect") == (
-            "The effect of lr is not tested: 2 instead of 1 gave 10 points more in 5 matched pairs, but these runs "
-            "do not show how much of that could be chance."
+            "The effect of lr cannot be tested: 2 instead of 1 gave 10 points more in each of five matched pairs, so "
+            "it is unknown how much that varies."
         )
 
     def test_two_pairs_are_too_few(self) -> None:
