@@ -113,6 +113,7 @@ class TestPercent:
 
     def test_percent_of_an_interval_has_one_sign(self) -> None:
         assert percent_interval((0.664, 0.927)) == "66–93%"
+        assert percent_interval((0.699, 0.704)) == "69.9–70.4%"
 
 
 class TestLosses:

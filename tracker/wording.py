@@ -188,8 +188,9 @@ def is_informative(interval: Interval) -> bool:
 
 
 def percent_interval(interval: Interval) -> str:
-    """Return ``66–93%``."""
-    return f"{_span(percent_number(interval[0]), percent_number(interval[1]))}%"
+    """Return ``66–93%``; in tenths, as ``69.9–70.4%``, if both ends are the same in whole percent."""
+    low, high = map(percent_number, interval)
+    return percent_interval_cell(interval) if low == high else f"{_span(low, high)}%"
 
 
 def _span(low: str, high: str) -> str:

@@ -109,8 +109,8 @@ def _count_text(findings: Findings, details: Classes) -> str:
     wrong, n = (sum(getattr(errors, name) for errors in details.classes) for name in ("wrong", "n"))
     best = capitalised(findings.wording.run(details.best or ""))
     if not wrong:
-        return f"{best} classifies all {n} validation clips correctly."
-    return f"{best} gets {wrong} of {n} validation clips wrong."
+        return f"{best} classifies all {n:,} validation clips correctly."
+    return f"{best} gets {wrong:,} of {n:,} validation clips wrong."
 
 
 def _class_text(findings: Findings, details: Classes) -> str:

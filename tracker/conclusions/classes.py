@@ -110,7 +110,7 @@ class Classes(Details):
         for c in self.classes:
             interval = [percent_interval_cell(c.interval) if is_informative(c.interval) else "too few clips"]
             mean, name = percent_cell(c.mean_wrong), _taken_for(c) or NONE
-            classes.append((c.name, f"{c.wrong} of {c.n}", *(interval if known else []), mean, name))
+            classes.append((c.name, f"{c.wrong:,} of {c.n:,}", *(interval if known else []), mean, name))
         of_clips = ("clip", "label", "most often predicted", "by runs")
         tables = (
             Table("Errors by class", of_classes, tuple(classes)),
@@ -182,14 +182,14 @@ def _errors_text(details: Classes, best: str) -> str:
     wrong = [errors for errors in details.classes if errors.wrong]
     if not wrong:
         return f"{capitalised(best)} gets every validation clip correct."
-    named = [f"{errors.wrong} of {errors.n} in {errors.name}{_remark(errors)}" for errors in wrong[:_MOST_CLASSES]]
+    named = [f"{errors.wrong:,} of {errors.n:,} in {errors.name}{_remark(errors)}" for errors in wrong[:_MOST_CLASSES]]
     rest = sum(errors.wrong for errors in wrong[_MOST_CLASSES:])
     if rest:
         named.append(f"{rest} in other classes")
     total, n = (sum(numbers) for numbers in zip(*((e.wrong, e.n) for e in details.classes), strict=True))
     if not details.has_labels:
-        return f"{capitalised(best)} gets {total} of {n} validation clips wrong."
-    return f"{capitalised(best)} gets {total} of {n} validation clips wrong: {listing(named)}."
+        return f"{capitalised(best)} gets {total:,} of {n:,} validation clips wrong."
+    return f"{capitalised(best)} gets {total:,} of {n:,} validation clips wrong: {listing(named)}."
 
 
 def _remark(errors: ClassErrors) -> str:
