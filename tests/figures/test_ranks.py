@@ -33,6 +33,10 @@ class TestMeanRanks:
         few = replace(ACROSS, data_sets=("u", "v"), groups=())
         assert mean_ranks(few, is_best=False).title.endswith("2 data sets are too few for a test")
 
+    def test_title_names_none_of_several_that_share_the_best_mean_rank(self) -> None:
+        level = replace(ACROSS, configurations=(FIRST, replace(SECOND, mean_rank=FIRST.mean_rank), LAST))
+        assert mean_ranks(level, is_best=False).title.startswith("Two configurations share the best mean rank; ")
+
     def test_very_many_configurations_are_not_all_drawn(self) -> None:
         many = replace(ACROSS, configurations=(FIRST, *[LAST] * 30), groups=())
         picture = mean_ranks(many, is_best=True)

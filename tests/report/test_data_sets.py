@@ -84,6 +84,21 @@ class TestReport:
         assert {"Which run is best, a", "Which run is best, b", "Limit of epochs, each data set"} <= set(abouts)
         assert len(set(table.rows)) == len(table.rows)
 
+    def test_configurations_that_are_level_have_no_lead_among_the_key_figures(self) -> None:
+        scores = {("a", "3"): 0.5, ("a", "5"): 0.6, ("b", "3"): 0.8, ("b", "5"): 0.7}
+        runs = [
+            make_run(
+                number,
+                None,
+                {"kernel_size": kernel, "dataset": name},
+                tags=dict.fromkeys(TAGS, ""),
+                metrics={"accuracy": score},
+            )
+            for number, ((name, kernel), score) in enumerate(scores.items(), 1)
+        ]
+        (figure,) = build_report("e", runs).key_figures
+        assert (figure.value, figure.caption) == ("1.50", "best mean rank among 2 configurations: shared by several")
+
     def test_what_holds_for_every_data_set_stands_once(self, report: Report) -> None:
         points = [point for answer in report.answers if answer.id == "limits" for point in answer.points]
         of_sets = [point for data_set in report.data_sets for answer in data_set.answers for point in answer.points]

@@ -60,7 +60,11 @@ def mean_ranks(across: AcrossDataSets, *, is_best: bool) -> Picture:
 def title_of_ranks(across: AcrossDataSets, *, is_best: bool) -> str:
     """Return the finding in a line."""
     first, *others = across.configurations
-    head = f"{wording.begun(first.name)} has the best mean rank"
+    level = sum(other.mean_rank == first.mean_rank for other in others)
+    whose = wording.begun(first.name)
+    if level:
+        whose = f"{wording.capitalised(wording.count_words(level + 1, 'configuration'))} share"
+    head = f"{whose} the best mean rank" if level else f"{whose} has the best mean rank"
     if len(across.data_sets) < across.fewest:
         return f"{head}; {wording.counted(len(across.data_sets), 'data set')} are too few for a test"
     if is_best:

@@ -355,8 +355,11 @@ def _key_figures_across(findings: Findings) -> Iterator[KeyFigure]:
     _, details = found
     first, second, *_ = details.configurations
     n, k = len(details.data_sets), len(details.configurations)
-    shared = "shared by several" if first.mean_rank == second.mean_rank else first.name
-    yield KeyFigure(mean_rank_text(first), f"best mean rank among {counted(k, 'configuration')}: {shared}")
+    is_shared = first.mean_rank == second.mean_rank
+    whose = "shared by several" if is_shared else first.name
+    yield KeyFigure(mean_rank_text(first), f"best mean rank among {counted(k, 'configuration')}: {whose}")
+    if is_shared:  # then none is ahead of the next
+        return
     yield KeyFigure(f"{first.times_first} of {n}", "data sets on which it is first")
     lead = sum(a - b for a, b in zip(first.scores, second.scores, strict=True)) / n
     size = change_cell(lead)
