@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.builders import ACCURACY, entries_of
+from tests.builders import ACCURACY, entries_of, make_run
 from tracker.conclusions.baseline import Baseline as MajorityBaseline
 from tracker.conclusions.best_configuration import Standing
 from tracker.conclusions.calibration import Calibration
@@ -13,7 +13,7 @@ from tracker.conclusions.contrasts import ContrastEffect
 from tracker.conclusions.option_effect import OptionEffect
 from tracker.conclusions.run_difference import RunDifference
 from tracker.figures import report_pictures
-from tracker.report import Report, RunEntry, Section
+from tracker.report import Report, RunEntry, Section, build_report
 from tracker.statistics.calibration import ConfidenceBin
 
 
@@ -99,6 +99,22 @@ class TestReportPictures:
         assert "Run 3: 3×3 kernel, lr 1e-3" in drawing.texts
         assert (len(drawing.circles("s")), len(drawing.circles("o"))) == (2, 1)
         assert picture.runs == tuple(entry.run.run_id for entry in (entries[2], *entries[:2]))
+
+    def test_intervals_of_means_are_drawn_whatever_the_metric(self) -> None:
+        scores = {"3": (1.2, 1.25, 1.22), "5": (1.9, 1.8, 2.0)}
+        runs = [
+            make_run(
+                len(scores[kernel]) * int(kernel) + seed,
+                None,
+                {"kernel_size": kernel},
+                seed=str(seed),
+                metrics={"rmse": rmse},
+            )
+            for kernel in scores
+            for seed, rmse in enumerate(scores[kernel])
+        ]
+        rows = named(report_pictures(build_report("e", runs)), "configurations").rows
+        assert [row[-1] for row in rows] == ["1.16 to 1.29", "1.65 to 2.15"]
 
     def test_the_baseline_is_that_of_the_most_common_class(self, entries, drawn) -> None:
         found = MajorityBaseline("jazz", (), 5, 9, (0.2, 0.5))

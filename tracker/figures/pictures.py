@@ -106,7 +106,7 @@ def _row(report: Report, section: Section, standing: Standing, mean: float, *, i
         title=", ".join(parts[:_IN_THE_TITLE]),
         subtitle=", ".join(parts[_IN_THE_TITLE:]),
         estimate=mean,
-        interval=standing.interval if is_accuracy else None,
+        interval=standing.interval,
         points=tuple(e.result.score for e in section.entries if e.result.score is not None),
         is_best=is_best,
         is_tied=not is_best and bool(standing.tied) and standing.p_value is not None,
