@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import builders
-from tests.sparing import compile_tests, freeze_modules, remember_migrations
+from tests.sparing import collect_garbage_seldom, compile_tests, freeze_modules, remember_migrations
 from tracker.store.location import Location, locate
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let a worker fork from the one process that has the heavy libraries loaded, if there is one for all workers."""
+    collect_garbage_seldom()
     if address := getattr(config, "workerinput", {}).get("fork_server"):
         from tests.processes import use_fork_server
 

@@ -2,8 +2,9 @@
 
 import mlflow.store.db.utils
 
-from tests.sparing import freeze_modules, remember_migrations
+from tests.sparing import collect_garbage_seldom, freeze_modules, remember_migrations
 
+collect_garbage_seldom()
 remember_migrations()
 mlflow.store.db.utils._get_latest_schema_revision()
 freeze_modules()

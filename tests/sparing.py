@@ -18,6 +18,11 @@ def freeze_modules() -> None:
     gc.freeze()
 
 
+def collect_garbage_seldom() -> None:
+    """Let the garbage collector run every 50,000 objects instead of every 700: it would take a seventh of all time."""
+    gc.set_threshold(50_000, 20, 100)
+
+
 def remember_migrations() -> None:
     """Let MLflow, once it is imported, load its 67 migrations for the first store alone: their last stays the last."""
     utils = sys.modules.get("mlflow.store.db.utils")
