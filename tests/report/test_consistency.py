@@ -349,27 +349,28 @@ def assert_agrees(conclusion: Conclusion) -> None:
     assert (low > 0 or high < 0) == ((conclusion.p_value or 0.0) < 0.05), conclusion
 
 
+@lru_cache
+def readable(size: int) -> str:
+    rng = np.random.default_rng(size)
+    runs = []
+    for number in range(size):
+        level, seed = number % 4, number // 4
+        correct = "".join(rng.choice(["0", "1"], 40, p=[0.3 - 0.05 * (level % 2), 0.7 + 0.05 * (level % 2)]))
+        params = {"kernel_size": str(3 + 2 * (level % 2)), "learning_rate": f"0.{'0' * (level // 2)}1"}
+        curves = {"val_loss": [1.0, 0.8, 0.7, 0.75, 0.9], "loss": [1.0, 0.7, 0.5, 0.3, 0.2]}
+        curves["learning_rate"] = [0.1, 0.1, 0.1, 0.05, 0.05]
+        runs.append(make_run(number + 1, correct, params | {"seed": str(seed)}, **curves))
+    return text_of(build_report("e", runs))
+
+
 @pytest.mark.parametrize("size", [4, 16, 60])
 class TestReadability:
-    def words_of(self, size: int) -> tuple[list[str], str]:
-        rng = np.random.default_rng(size)
-        runs = []
-        for number in range(size):
-            level, seed = number % 4, number // 4
-            correct = "".join(rng.choice(["0", "1"], 40, p=[0.3 - 0.05 * (level % 2), 0.7 + 0.05 * (level % 2)]))
-            params = {"kernel_size": str(3 + 2 * (level % 2)), "learning_rate": f"0.{'0' * (level // 2)}1"}
-            curves = {"val_loss": [1.0, 0.8, 0.7, 0.75, 0.9], "loss": [1.0, 0.7, 0.5, 0.3, 0.2]}
-            curves["learning_rate"] = [0.1, 0.1, 0.1, 0.05, 0.05]
-            runs.append(make_run(number + 1, correct, params | {"seed": str(seed)}, **curves))
-        text = text_of(build_report("e", runs))
-        return text.split(), text
-
     def test_few_windows_of_eight_words_are_read_twice(self, size: int) -> None:
-        words, _ = self.words_of(size)
+        words = readable(size).split()
         windows = [tuple(re.sub(r"[\d.,]+", "#", " ".join(words[i : i + 8])).split()) for i in range(len(words) - 7)]
         assert 1 - len(set(windows)) / len(windows) < 0.1
 
     def test_sentences_are_short(self, size: int) -> None:
-        _, text = self.words_of(size)
+        text = readable(size)
         lengths = [len(sentence.split()) for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z0-9])", text)]
         assert np.mean(lengths) < 22
