@@ -26,9 +26,11 @@ from tracker.errors import StoreError
 from tracker.runs.events import Ended, EpochDone, Measured, Started
 from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
 from tracker.store.client import client_of
+from tracker.store.connection import TooLongError
 from tracker.store.location import Location
+from tracker.store.mlflow_run import Record
 from tracker.store.reader import read_experiment
-from tracker.store.server_reader import Limits, read_server
+from tracker.store.server_reader import Limits, _Artifacts, read_server
 
 if TYPE_CHECKING:
     from tests.running import Served
@@ -131,3 +133,20 @@ class TestReadServer:
                 read_experiment(Location(f"http://127.0.0.1:{other.server_port}", None, ""), "tracker")
             other.shutdown()
         assert "\n" not in str(error.value)
+
+
+class TestArtifacts:
+    @pytest.mark.parametrize("error", [TimeoutError("not answered within 12 s"), TooLongError("longer than 9 bytes")])
+    def test_what_is_too_slow_or_too_long_is_not_listed_to_see_whether_it_is_there(self, error: Exception) -> None:
+        class Client:
+            def fetch(self, *_: str) -> bytes:
+                raise error
+
+            def artifacts_in(self, *_: str) -> frozenset[str]:
+                raise AssertionError
+
+        record = Record("a" * 32, "", "FINISHED", None, None, "", tags={"tracker.data": "demo"})
+        artifacts = _Artifacts(Client())  # type: ignore[arg-type]
+        for path in ("predictions/validation.csv", "predictions/validation.csv"):
+            with pytest.raises(OSError, match=str(error)):
+                artifacts.fetch(record, path)

@@ -172,7 +172,8 @@ class _Artifacts:
         try:
             return self._tried(_FETCHING, lambda: self.client.fetch(record.run_id, path, record.artifact_uri), path)
         except OSError as error:
-            if is_likely and not self._is_listed(record, path):
+            refused = isinstance(error.__cause__, ServerError) and not isinstance(error.__cause__, TooLongError)
+            if is_likely and refused and not self._is_listed(record, path):
                 return None
             self._count(_FETCHING, error)
             raise
