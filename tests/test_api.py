@@ -348,7 +348,7 @@ class TestTrain:
             ({"name": "n" * 251}, "name must be at most 250 characters, got 251"),
             ({"experiment": "\u202e"}, "experiment must be a text of one line"),
             ({"model": "none"}, "no model 'none'"),
-            ({"model": None}, "the network must be text, got None"),
+            ({"model": None}, "the model must be text, got None"),
             ({"model": Path("none.py")}, "check the path given to model"),
             ({"dropout": None}, "option dropout must be a number"),
             ({"lr": 1e-4}, "no option 'lr': give it as learning_rate"),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.contained_files import LARGEST_ARTIFACT, read_file
 from tracker.errors import StoreError
-from tracker.store.client import MlflowClient, MlflowException, one_line_errors
+from tracker.store.client import MlflowClient, MlflowException, ServerError, one_line_errors
 from tracker.store.location import public_text, secrets_of
 from tracker.store.mlflow_run import CONTEXT_TAG
 from tracker.store.reader import check_has_runs
@@ -109,7 +109,10 @@ class PlugInClient:
     def fetch(self, run_id: str, path: str, _artifact_uri: str = "") -> bytes:
         """Return a run's artifact, which should be there."""
         with tempfile.TemporaryDirectory() as folder:
-            file = Path(self.client.download_artifacts(run_id, path, folder))
+            try:
+                file = Path(self.client.download_artifacts(run_id, path, folder))
+            except MlflowException as error:  # of this one
+                raise ServerError(error.message) from error
             return read_file(file, file.parent, LARGEST_ARTIFACT)
 
 
