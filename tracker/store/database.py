@@ -20,6 +20,7 @@ import os
 import re
 import shutil
 import sqlite3
+import stat
 import time
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
@@ -129,7 +130,7 @@ def state_of(database: Path) -> StoreState:
         with open_regular(database):  # nothing is waited for
             pass
         for beside in (Path(f"{database}{ending}") for ending in _BESIDE if ending):
-            if os.path.lexists(beside) and (beside.is_symlink() or not beside.is_file()):
+            if _is_no_file(beside):
                 raise UnreachableError(f"{beside} is not a regular file, and SQLite would open it: remove it")
         if not database.stat().st_size:
             return StoreState.EMPTY
@@ -137,6 +138,14 @@ def state_of(database: Path) -> StoreState:
         raise UnreachableError(f"cannot read the store {database}: {error}") from error
     with reading(database) as connection:
         return _state_within(connection)
+
+
+def _is_no_file(path: Path) -> bool:
+    """Return whether something other than a file is there, by one look: whoever writes makes and removes journals."""
+    try:
+        return not stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def settled_state(database: Path) -> StoreState:
