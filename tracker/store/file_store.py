@@ -202,12 +202,8 @@ class _Runs:
         self, run_id: str | None, folder: Folder, kind: str, keys: Sequence[str]
     ) -> Iterator[tuple[str, dict[str, object]]]:
         """Yield the folders of a kind, each with `keys` of its ``meta.yaml``; those that can't be read are counted."""
-        try:
-            inner = folder.enter(kind)
-        except FileNotFoundError:
-            return
-        except OSError:
-            self.wrong[run_id][kind] += 1
+        inner = self._entered(run_id, folder, kind)
+        if inner is None:
             return
         with closing(inner):
             for name in inner.names():
@@ -243,14 +239,20 @@ class _Runs:
             for order, (time, value, step) in enumerate(rows):
                 yield run_id, key, step, value, time, order
 
-    def _files(self, run_id: str | None, folder: Folder, kind: str, largest: int) -> Iterator[tuple[str, bytes]]:
-        """Yield the key and content of every file of a kind; those that can't be read are counted."""
+    def _entered(self, run_id: str | None, folder: Folder, kind: str) -> Folder | None:
+        """Return the folder of a kind, None if there is none; one that can't be read is counted."""
         try:
-            inner = folder.enter(kind)
+            return folder.enter(kind)
         except FileNotFoundError:
-            return
+            return None
         except OSError:
             self.wrong[run_id][kind] += 1
+            return None
+
+    def _files(self, run_id: str | None, folder: Folder, kind: str, largest: int) -> Iterator[tuple[str, bytes]]:
+        """Yield the key and content of every file of a kind; those that can't be read are counted."""
+        inner = self._entered(run_id, folder, kind)
+        if inner is None:
             return
         with closing(inner):
             yield from self._below(run_id, inner, kind, largest, "")
