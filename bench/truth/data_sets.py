@@ -80,7 +80,7 @@ def settings() -> list[DataSets]:
 
 
 def _claims(found: Conclusion) -> bool:
-    """Tell whether any configuration is said to be better than another."""
+    """Return whether any configuration is said to be better than another."""
     details = found.details
     others = details.configurations if isinstance(details, AcrossDataSets) else ()
     groups = details.groups if isinstance(details, AcrossDataSets) else ()

@@ -1,6 +1,6 @@
 """MLflow as a `tracker.store.Store`: a SQLite file, or a tracking server; and its own UI on one.
 
-Its file stores are in `tracker.store.file_store`.
+What is only read is in `tracker.store.read_only`, which file stores and other databases share.
 
 What imports MLflow is imported by the call that needs it. The UI is started lean: one worker, no job runner; 0.5 GB
 rather than 2.5.

@@ -176,7 +176,7 @@ def _plain(run: Run, history: Curve, *, validated: bool) -> Curve | None:
     """Return a history whose steps are epochs; None if they are batches or nothing says what they are."""
     steps, logged = history.steps, _logged_steps(run)
     first, last, n = int(steps[0]), int(steps[-1]), len(steps)
-    if first == logged.start > 0 and last - first + 1 == n:  # Keras goes on with training
+    if first == logged.start > 0 and last - first + 1 == n:  # Keras continued a training
         return Curve(steps + 1, history.values)
     if _gapless(steps):
         return history if validated or n <= max(2 * (logged.validations or n), logged.limit or 0) else None
