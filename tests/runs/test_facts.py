@@ -9,11 +9,13 @@ from tracker.runs.facts import (
     Found,
     Layer,
     NetworkShape,
+    TrainingPlan,
     data_facts,
     environment_of,
     environment_tags,
     examples_of,
     network_shape,
+    training_plan,
 )
 from tracker.store import TAG_LENGTH
 
@@ -34,6 +36,15 @@ class TestTags:
 
     def test_an_environment_is_read_back_from_its_tag(self) -> None:
         assert environment_of(environment_tags({"python": "3.12", "cores": "8"})) == {"python": "3.12", "cores": "8"}
+
+    @pytest.mark.parametrize("is_final", [True, False])
+    def test_a_training_plan_is_read_back_from_its_tags(self, is_final: bool) -> None:
+        plan = TrainingPlan("0" * 32, 6, is_final)
+        assert training_plan(plan.tags()) == plan
+
+    @pytest.mark.parametrize("size", ["", "-1", "0", "many"])
+    def test_a_plan_without_a_size_counts_as_not_logged(self, size: str) -> None:
+        assert training_plan({"tracker.plan": "a", "tracker.plan_size": size}) is None
 
     def test_tags_of_long_names_and_deep_networks_fit_into_a_store(self) -> None:
         deep = NetworkShape(10**9, (Layer("SeparableConvolution2D", 10**7),) * 1_000)

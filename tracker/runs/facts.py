@@ -18,6 +18,10 @@ CUT_GROUPS_TAG = "tracker.cut_groups"
 RELABELLED_TAG = "tracker.relabelled_recordings"
 NETWORK_TAG = "tracker.network"
 ENVIRONMENT_TAG = "tracker.environment"
+PLAN_TAG = "tracker.plan"  # an id of what one command trains: the same command, given again, has the same one
+PLAN_SIZE_TAG = "tracker.plan_size"  # how often that trains each configuration: seeds times folds
+FINAL_TAG = "tracker.final"  # ``true``: the plan was declared fixed before it was trained
+SWEEP_TAG = "tracker.sweep"  # on the run that only holds a sweep's runs together: how many they are to be
 
 MACHINE = ("processor", "cores", "memory")  # parts of an environment that decide how long a run takes, not its result
 
@@ -91,6 +95,28 @@ def network_shape(tags: Mapping[str, str]) -> NetworkShape | None:
     pairs = [pair for pair in layers if isinstance(pair, list) and len(pair) == 2] if isinstance(layers, list) else []
     typed = [(name, _whole(number)) for name, number in pairs]
     return NetworkShape(parameters, tuple(Layer(str(name), number) for name, number in typed if number is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """What one command trains: a run belongs to the plan that trained it, also if a later one takes it over."""
+
+    id: str  # 32 hexadecimal digits
+    repetitions: int  # of each configuration, at least 1
+    is_final: bool = False  # whether these runs alone decide, whatever is trained later
+
+    def tags(self) -> dict[str, str]:
+        """Return it as tags."""
+        final = {FINAL_TAG: "true"} if self.is_final else {}
+        return {PLAN_TAG: self.id, PLAN_SIZE_TAG: str(self.repetitions), **final}
+
+
+def training_plan(tags: Mapping[str, str]) -> TrainingPlan | None:
+    """Read it back from a run's tags."""
+    repetitions = _whole(_parsed(tags.get(PLAN_SIZE_TAG)))
+    if not tags.get(PLAN_TAG) or not repetitions:
+        return None
+    return TrainingPlan(tags[PLAN_TAG], repetitions, tags.get(FINAL_TAG) == "true")
 
 
 def environment_tags(environment: Mapping[str, str]) -> dict[str, str]:
