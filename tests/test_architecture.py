@@ -65,8 +65,8 @@ ONLY_IN = {
 }
 PURE_MAY_IMPORT = {
     "__future__", "bisect", "collections", "dataclasses", "difflib", "enum", "functools", "hashlib", "importlib",
-    "itertools", "json", "math", "numpy", "operator", "re", "scipy", "shlex", "statistics", "string", "typing",
-    "unicodedata",
+    "itertools", "json", "math", "numpy", "operator", "re", "scipy", "shlex", "statistics", "string", "tomllib",
+    "typing", "unicodedata",
 }  # fmt: skip
 
 
