@@ -110,6 +110,9 @@ def test_percent_is_said_under_the_names_that_it_was_logged_by() -> None:
     limits = report_on({"val_accuracy": 0.83}, {"val_acc": 86.2}, {"eval_accuracy": 85.0}).limits
     said = "Runs 2 and 3 logged val_acc and eval_accuracy in percent and other runs as a fraction"
     assert f"{said}: percent was divided by 100." in limits
+    of_all = report_on({"val_acc": 86.2}, {"val_acc": 85.0})
+    assert "The runs logged val_acc above 1, so it is read as a percentage." in of_all.limits
+    assert of_all.title.startswith("Run 1 has the highest validation accuracy, 86.2%")
 
 
 class TestOnTestData:

@@ -75,7 +75,7 @@ class TestParse:
             ("kernel_size", "0", "the kernel size must be 1 to 255, got 0"),
             ("learning_rate", "nan", "the learning rate must be above 0 and at most 1e38, got nan"),
             ("early_stopping_patience", "0", "the early-stopping patience must be 1 to 100000, got 0"),
-            ("keep", "worst", "the kept epoch must be best or last, got 'worst'"),
+            ("keep", "worst", "--keep must be best or last, got 'worst'"),
             ("plateau", "0.3", "expected FACTOR,PATIENCE, for example 0.3,10, got '0.3'"),
             ("plateau", "0.3,1.5", "'0.3,1.5': the patience must be a whole number, got '1.5'"),
             ("fold", "6/5", "'6/5': a fold must be 1 to 5, got 6"),

@@ -128,7 +128,16 @@ class TestInOneUnit:
     def test_percent_beside_predictions_becomes_a_fraction(self, made: MakeRun) -> None:
         assert accuracies(made(1, "110", metrics={"val_accuracy": 66.7})) == pytest.approx([0.667])
 
-    @pytest.mark.parametrize("values", [(85.3, 86.2), (0.85, 0.86), (85.3, 853.0), (0.85, math.nan)])
+    def test_accuracies_in_percent_in_every_run_become_fractions_beside_those_of_validation_data(
+        self, made: MakeRun
+    ) -> None:
+        runs = in_one_unit([made(i, metrics={"val_acc": 85.0 + i, "train_acc": 91.0}) for i in range(2)])
+        assert [run.metrics for run in runs] == [{"val_acc": v, "train_acc": 0.91} for v in (0.85, 0.86)]
+        assert primary_metric(runs, None).is_accuracy
+        tested = [made(i, metrics={"test_acc": 85.0 + i, "val_f1": 70.0}) for i in range(2)]
+        assert all(run is before for run, before in zip(in_one_unit(tested), tested, strict=True))
+
+    @pytest.mark.parametrize("values", [(0.85, 0.86), (85.3, 853.0), (0.85, math.nan)])
     def test_values_in_one_unit_or_in_none_stay_as_they_are(self, made: MakeRun, values: tuple[float, float]) -> None:
         runs = [made(i, metrics={"val_accuracy": value}) for i, value in enumerate(values)]
         assert all(run is before for run, before in zip(in_one_unit(runs), runs, strict=True))

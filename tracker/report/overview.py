@@ -69,7 +69,10 @@ def _limits_of_metric(study: Study, wording: Wording) -> Iterator[str]:
     }
     if in_percent:
         who, names = _who(study, list(in_percent), wording), listing(list(dict.fromkeys(in_percent.values())))
-        yield f"{who} logged {names} in percent and other runs as a fraction: percent was divided by 100."
+        if len(in_percent) < sum(result.score is not None for result in study.results):
+            yield f"{who} logged {names} in percent and other runs as a fraction: percent was divided by 100."
+        else:
+            yield f"{who} logged {names} above 1, so it is read as a percentage."
     yield from _without_rank(study, wording)
     if not metric.is_fraction:
         perhaps = " (a percentage, perhaps)" if all((result.score or 0.0) <= 100 for result in study.results) else ""

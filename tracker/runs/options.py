@@ -172,7 +172,7 @@ class RunOption:
     def the_quantity(self) -> str:
         """What errors call the value."""
         words = self.quantity or self.words
-        return f"the {words}" if words else self.flag
+        return f"the {words}" if words and not self.choices else self.flag
 
     @property
     def help_text(self) -> str:

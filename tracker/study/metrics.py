@@ -299,9 +299,10 @@ def is_fraction(value: float | None) -> bool:
 def in_one_unit(runs: Sequence[Run]) -> tuple[Run, ...]:
     """Return runs with fractions where a share (an accuracy, an F1, …) was logged in percent and as a fraction.
 
-    A metric that a run ever logged above 1 is in percent there, above 100 in no known unit. If no run logged the
-    quantity as a fraction, all stay as they are: then the values are in one unit. So do those of a part of the data of
-    which some are above 100 and none is a fraction, which may be counts.
+    A metric that a run ever logged above 1 is in percent there, above 100 in no known unit. Accuracies are fractions in
+    any case if one is of validation data, which reports write in percent. If no run logged another quantity as a
+    fraction, all stay as they are: then the values are in one unit. So do those of a part of the data of which some are
+    above 100 and none is a fraction, which may be counts.
     """
     values: dict[str, list[tuple[int, str, float]]] = defaultdict(list)
     for index, run in enumerate(runs):
@@ -311,10 +312,12 @@ def in_one_unit(runs: Sequence[Run]) -> tuple[Run, ...]:
     in_no_unit: dict[int, list[str]] = defaultdict(list)
     for quantity, found in values.items():
         above = [(index, name, value) for index, name, value in found if value > 1 + _ROUNDING]
-        judged = quantity == ACCURACY and any(run.validation for run in runs)
+        validated = quantity == ACCURACY and (
+            any(run.validation for run in runs) or any(part_of(name) == "validation" for _, name, _ in found)
+        )
         counted = {part_of(name) for _, name, value in above if value > _PERCENT + _ROUNDING}
         counted -= {part_of(name) for _, name, value in found if value <= 1 + _ROUNDING}
-        if judged or len(above) < len(found):
+        if validated or len(above) < len(found):
             for index, name, value in above:
                 if part_of(name) not in counted:
                     (in_no_unit if value > _PERCENT + _ROUNDING else in_percent)[index].append(name)
