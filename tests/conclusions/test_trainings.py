@@ -143,6 +143,10 @@ class TestBestConfiguration:
         assert 0 < of_accuracy[0] < 0.6
         assert of_accuracy[1] < 1
 
+    def test_the_interval_of_a_mean_of_shares_ends_at_1(self) -> None:
+        shares = make_study(*logged({"1": (0.99, 0.9, 0.8), "2": LOW}, "val_f1"), metric="val_f1")
+        assert standings(shares)[0].interval == (pytest.approx(0.660, abs=1e-3), 1.0)
+
 
 class TestSentence:
     def test_sentence_says_that_an_effect_is_one_on_this_validation_set(self) -> None:

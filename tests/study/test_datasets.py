@@ -57,9 +57,17 @@ class TestDataSets:
         assert [data.runs for data in study.data.sets] == [(0, 1), (2, 3)]
         assert study.design.options == ("kernel_size",)
 
-    def test_a_param_that_crosses_nothing_is_an_option(self) -> None:
-        study = make_study(*(run for run in by_param() if run.params["kernel_size"] == "3"))
-        assert (study.data, study.design.options) == (None, ("dataset",))
+    @pytest.mark.parametrize(("name", "options"), [("dataset", ()), ("data", ("data",))])
+    def test_a_param_that_crosses_nothing_is_an_option_unless_its_name_is_sure(
+        self, name: str, options: tuple[str, ...]
+    ) -> None:
+        study = make_study(*(run for run in by_param(name) if run.params["kernel_size"] == "3"))
+        assert (study.data is None, study.design.options) == (bool(options), options)
+
+    def test_options_that_change_with_the_data_set_stay_options_if_no_configuration_is_on_two(self) -> None:
+        first, *_, last = by_param()
+        study = make_study(first, last)
+        assert (study.data is not None, study.design.options) == (True, ("kernel_size",))
 
     def test_a_param_is_an_option_if_runs_at_its_levels_share_their_clips(self) -> None:
         runs = [

@@ -50,12 +50,16 @@ def limits(findings: Findings, sentences: Sequence[str]) -> Answer | None:
     )
 
 
-def shared_limits(answers: Sequence[Answer]) -> tuple[Answer | None, list[Answer]]:
+def shared_limits(answers: Sequence[Answer]) -> tuple[Answer | None, list[Answer | None]]:
     """Return what several data sets have in common of what they cannot show, and what is left of each one's answer."""
-    shared = [point for point in answers[0].points if all(point in answer.points for answer in answers)]
+    of_each = [(answer.sentence, *answer.points) for answer in answers]
+    shared = [sentence for sentence in of_each[0] if all(sentence in of_one for of_one in of_each)]
     if not shared or len(answers) < 2:
         return None, list(answers)
-    rest = [replace(answer, points=tuple(p for p in answer.points if p not in shared)) for answer in answers]
+    rest: list[Answer | None] = []
+    for answer, of_one in zip(answers, of_each, strict=True):
+        first, *points = [*(sentence for sentence in of_one if sentence not in shared), ""]
+        rest.append(replace(answer, sentence=first, points=tuple(filter(None, points))) if first else None)
     question = "What can each data set by itself not show?"
     return Answer("limits", question, "Observed", shared[0], tuple(shared[1:])), rest
 

@@ -19,10 +19,10 @@ import numpy as np
 from tracker.conclusions.comparisons import FOLDS, SPLITS, cross_validation, family_of
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, Scope, Verdict
 from tracker.conclusions.contrasts import nested_effect, training_noise
-from tracker.conclusions.trainings import over_shared_splits, p_over_repetitions
+from tracker.conclusions.trainings import mean_over_trainings, over_shared_splits, p_over_repetitions
 from tracker.statistics.error_rates import holm, is_best
 from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
-from tracker.statistics.trainings import counted_accuracy_interval, training_mean_interval
+from tracker.statistics.trainings import counted_accuracy_interval
 from tracker.study.param_roles import FOLD
 from tracker.wording import capitalised, counted, metric_text, metric_words, percent, points
 
@@ -233,7 +233,7 @@ def _interval_over_trainings(study: Study, runs: Configuration) -> Interval | No
     clips = results[0].clip_set
     if study.metric.is_accuracy and clips.known and clips.n and all(result.correct is not None for result in results):
         return None if clips.groups else counted_accuracy_interval(scores, clips.n)
-    return training_mean_interval(scores) if np.ptp(scores) else None  # equal scores don't show how they vary
+    return mean_over_trainings(study, scores) if np.ptp(scores) else None  # equal scores don't show how they vary
 
 
 def _tests(study: Study, ranked: Sequence[Configuration]) -> dict[Configuration, tuple[float, float]]:

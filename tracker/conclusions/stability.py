@@ -10,8 +10,9 @@ import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, best_having, challenges_of, further_seeds
 from tracker.conclusions.contrasts import crossed_effect, largest_set
+from tracker.conclusions.trainings import mean_over_trainings
 from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
-from tracker.statistics.trainings import counted_accuracy_interval, training_mean_interval
+from tracker.statistics.trainings import counted_accuracy_interval
 from tracker.wording import (
     capitalised,
     change_words,
@@ -172,7 +173,7 @@ def _spread_of_metric(study: Study, members: Sequence[int]) -> Conclusion:
     results = [study.results[run] for run in members]
     scores = np.array([result.score for result in results], dtype=np.float64)
     deviation = float(scores.std(ddof=1)) if len(set(scores.tolist())) > 1 else 0.0
-    interval = training_mean_interval(scores) if deviation and len(scores) >= FEWEST_PAIRS else None
+    interval = mean_over_trainings(study, scores) if deviation and len(scores) >= FEWEST_PAIRS else None
     details = Spread(
         float(scores.mean()), float(scores.min()), float(scores.max()), deviation, interval, of_metric=True
     )

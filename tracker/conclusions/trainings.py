@@ -21,9 +21,11 @@ from tracker.statistics.trainings import (
     largest_clip_variance,
     on_other_clips,
     paired_effect,
+    training_mean_interval,
     unpaired_effect,
     unpaired_p_value,
 )
+from tracker.study.metric_roles import is_share
 from tracker.study.param_roles import FOLD
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tracker.statistics.matched_pairs import Effect
+    from tracker.statistics.proportions import Interval
     from tracker.study.study import Contrast, Pair, Study
 
 PAIRED = Method(
@@ -192,3 +195,10 @@ def _values(study: Study, runs: Sequence[int]) -> NDArray[np.float64]:
 
 def _scores(study: Study, runs: Iterable[int]) -> list[float | None]:
     return [study.results[run].score for run in runs]
+
+
+def mean_over_trainings(study: Study, scores: NDArray[np.float64]) -> Interval:
+    """Return the 95% interval of the mean of the primary metric over other trainings; a share ends at 0 and 1."""
+    low, high = training_mean_interval(scores)
+    is_of_shares = study.metric.is_accuracy or (is_share(study.metric.name) and bool(scores.max() <= 1))
+    return (max(low, 0.0), min(high, 1.0)) if is_of_shares else (low, high)

@@ -147,10 +147,10 @@ def _without_shared_limits(
     if len(limits_of) < 2 or len(limits_of) < len(data_sets):
         return (), tuple(data_sets)
     shared, rest = shared_limits(limits_of)
-    left = [
-        replace(of_one, answers=tuple(own if answer.id == "limits" else answer for answer in of_one.answers))
-        for of_one, own in zip(data_sets, rest, strict=True)
-    ]
+    left = []
+    for of_one, own in zip(data_sets, rest, strict=True):
+        answers = (own if answer.id == "limits" else answer for answer in of_one.answers)
+        left.append(replace(of_one, answers=tuple(answer for answer in answers if answer)))
     return (shared,) if shared else (), tuple(left)
 
 

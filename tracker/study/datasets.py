@@ -45,14 +45,18 @@ class DataSet:
 
 @dataclass(frozen=True, slots=True)
 class DataSets:
-    """At least two data sets, and at least two configurations that were run on two or more of them."""
+    """At least two data sets."""
 
     sets: tuple[DataSet, ...]  # by name
     params: frozenset[str]  # params that say which data set it is, or that have one value on each of them
 
 
 def data_sets(runs: Sequence[Run], clip_sets: Sequence[ClipSet], roles: ParamRoles) -> DataSets | None:
-    """Return the data sets that runs were evaluated on; None unless configurations can be compared across them."""
+    """Return the data sets that runs were evaluated on.
+
+    None unless configurations can be compared across them, or a param has a name that is given to nothing else.
+    """
+    alone = None
     for param, names in _candidates(runs, clip_sets, roles):
         by_name: dict[str, list[int]] = defaultdict(list)
         for run, name in enumerate(names):
@@ -65,7 +69,9 @@ def data_sets(runs: Sequence[Run], clip_sets: Sequence[ClipSet], roles: ParamRol
         found = DataSets(sets, frozenset(params))
         if _shared_by_two([_levels(term, found.params) for term in terms], names):
             return found
-    return None
+        if param and _words(param) in _SURE:  # scores on different data sets are not compared in any case
+            alone = alone or DataSets(sets, frozenset({param}))
+    return alone
 
 
 def _candidates(
