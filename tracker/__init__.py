@@ -11,7 +11,7 @@ TYPE_CHECKING = False  # as type checkers know it; importing `typing` would take
 
 if TYPE_CHECKING:
     from tracker import replay, statistics
-    from tracker.api import close, load_runs, read_table, repair, resume, start_run, sync, train
+    from tracker.api import close, delete, load_runs, read_table, rename, repair, resume, start_run, sync, tag, train
     from tracker.errors import TrackerError
     from tracker.recording.reporter import LoggingReporter, PrintReporter, Reporter, SilentReporter
     from tracker.recording.reports import Comparison, Report, build_report, compare, log_report
@@ -38,15 +38,18 @@ __all__ = [
     "build_report",
     "close",
     "compare",
+    "delete",
     "load_runs",
     "log_report",
     "read_table",
+    "rename",
     "repair",
     "replay",
     "resume",
     "start_run",
     "statistics",
     "sync",
+    "tag",
     "train",
 ]
 

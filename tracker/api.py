@@ -371,6 +371,66 @@ def close(
 
 
 @names_for_flags()
+def rename(
+    run: str | Run,
+    name: str,
+    tracking_uri: str | Path | None = None,
+    *,
+    experiment: str | None = None,
+    reporter: Reporter | None = None,
+) -> Run:
+    """Give a run another name, and return it.
+
+    Raises
+    ------
+    ValueError
+        If the name is not one line of text.
+    TrackerError
+        If there is no such run, it is still being trained, or its store is only read or away.
+    """
+    from tracker.recording.changes import rename_run
+
+    store = _store(tracking_uri)
+    experiment = _experiment(experiment, store)
+    return _logged_run(store, rename_run(id_of(run), name, store, experiment, checked_reporter(reporter)), experiment)
+
+
+@names_for_flags()
+def tag(
+    run: str | Run,
+    tags: Mapping[str, object],
+    tracking_uri: str | Path | None = None,
+    *,
+    experiment: str | None = None,
+    reporter: Reporter | None = None,
+) -> Run:
+    """Set tags of a run, over those of the same name, and return it; otherwise as `rename`."""
+    from tracker.recording.changes import tag_run
+
+    store = _store(tracking_uri)
+    experiment = _experiment(experiment, store)
+    return _logged_run(store, tag_run(id_of(run), tags, store, experiment, checked_reporter(reporter)), experiment)
+
+
+@names_for_flags()
+def delete(
+    run: str | Run,
+    tracking_uri: str | Path | None = None,
+    *,
+    experiment: str | None = None,
+    reporter: Reporter | None = None,
+) -> None:
+    """Delete a run as its store does it, so that it can be brought back there; otherwise as `rename`.
+
+    An interrupted run is ended.
+    """
+    from tracker.recording.changes import delete_run
+
+    store = _store(tracking_uri)
+    delete_run(id_of(run), store, _experiment(experiment, store), checked_reporter(reporter))
+
+
+@names_for_flags()
 def sync(tracking_uri: str | Path | None = None) -> tuple[UploadResult | OtherStore | JournalProblem, ...]:
     """Upload every run that is not, or not wholly, in its store yet; nothing is returned if there is none.
 

@@ -58,7 +58,7 @@ class TestWords:
     @pytest.mark.parametrize(
         ("line", "offered"),
         [
-            ("tracker re", ["report", "repair", "resume"]),
+            ("tracker re", ["rename", "repair", "report", "resume"]),
             ("tracker data ", ["demo"]),
             ("tracker run --le", []),
             ("tracker run --early", ["--early-stop"]),

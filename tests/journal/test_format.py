@@ -39,6 +39,8 @@ ROWS: list[dict[str, object]] = [
     {"entry": "tagged", "line": 5, "tags": {"tracker.note": "\udcff"}},
     {"entry": "attached", "line": 6, "path": "predictions/validation.csv"},
     {"entry": "ended", "line": 7, "time": 9, "status": "FAILED", "reason": "why"},
+    {"entry": "renamed", "line": 8, "name": "baseline"},
+    {"entry": "deleted", "line": 9, "time": 10},
 ]  # fmt: skip
 WRONG = [True, 0.5, ["x", 1], {"x": {"y": [1]}}, 10**400, -(10**400), "x" * 1_000_000]
 

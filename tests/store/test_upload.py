@@ -17,7 +17,18 @@ from bench.at_once import send_at_once
 from tests.builders import CLASSES, START, STARTED, epochs, send_run, whole_journal
 from tracker.errors import StoreError
 from tracker.runs import REASON_TAG
-from tracker.runs.events import Attached, DatasetUsed, Ended, EpochDone, Measured, Resumed, Tagged, UploadState
+from tracker.runs.events import (
+    Attached,
+    DatasetUsed,
+    Deleted,
+    Ended,
+    EpochDone,
+    Measured,
+    Renamed,
+    Resumed,
+    Tagged,
+    UploadState,
+)
 from tracker.store import GoneError, UnreachableError, run_of_journal
 from tracker.store.client import client_of, open_store
 from tracker.store.database import reading, relocate
@@ -484,6 +495,14 @@ class TestSender:
             journal.send(events, knowing=known)
         assert not isinstance(error.value, UnreachableError)
 
+    def test_sender_deletes_a_run_once_and_takes_a_lost_answer_for_that(self, journal: Journal) -> None:
+        events = [STARTED, *epochs(1.0), Ended(START, "KILLED", "deleted"), Renamed("another"), Deleted(START)]
+        state = journal.send(events)
+        (run,) = journal.runs()
+        assert (run.info.lifecycle_stage, run.info.run_name) == ("deleted", "another")
+        assert journal.send(events, knowing=replace(state, events=len(events) - 1)) == state
+        assert journal.send(events) == state
+
     def test_sender_refuses_a_store_of_another_schema(self, journal: Journal, tmp_path: Path) -> None:
         open_store(journal.location)
         with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
@@ -552,14 +571,14 @@ class TestSenderToAServer:
         client_of(served.http).create_experiment("sent", artifact_location="mlflow-artifacts:/sent")
         events = [replace(STARTED, experiment="sent"), *whole_journal(tmp_path)[1:]]
         first = JournalUpload(served.http, "sent", None, keep).send(events, tmp_path)
-        resumed = [*events, Resumed(1, 3), *epochs(0.1, first=4), Ended(2, "FAILED", "disk full")]
+        resumed = [*events, Resumed(1, 3), *epochs(0.1, first=4), Ended(2, "FAILED", "disk full"), Renamed("again")]
         for known in (None, first, UploadState(first.run_id, first.artifacts, 0)):
             assert JournalUpload(served.http, "sent", known, keep).send(resumed, tmp_path).run_id == first.run_id
         expected = run_of_journal(resumed, tmp_path, first.run_id, "FAILED")
         assert JournalUpload(served.http, "sent", None, keep).send(resumed, tmp_path / "gone").run_id == first.run_id
         for location in served:
             (run,) = read_experiment(location, "sent").runs
-            assert run.tags == {**expected.tags, JOURNAL_TAG: "sent"}
+            assert (run.name, run.tags) == ("again", {**expected.tags, JOURNAL_TAG: "sent"})
             assert (run.params, str(run.metrics)) == (expected.params, str(dict(expected.metrics)))
             assert (run.status, run.started, run.ended) == ("FAILED", expected.started, 2)
             assert run.curves["loss"].steps.tolist() == [1, 2, 3, 4]

@@ -30,6 +30,7 @@ _PARENTHESES = re.compile(r"(?<=default: )\((.*?)\)(?=[];])")  # which Typer put
 GROUPS = {  # the commands, in the order of the help
     "Train": ("run", "resume", "close", "data"),
     "Look at the results": ("report", "next", "compare", "runs", "ui"),
+    "Change runs": ("rename", "tag", "delete"),
     "Maintain the store": ("sync", "repair"),
 }
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}

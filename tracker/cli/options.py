@@ -225,6 +225,13 @@ def _param_names(help_text: str) -> Any:
     )
 
 
+def tag_wanted(text: str) -> tuple[str, str | None]:
+    """Return the name and the value of ``NAME=VALUE``; of ``NAME`` alone any value will do, which None stands for."""
+    name, equals, value = decoded(text).partition("=")
+    check_line("the tag", name, _LONGEST_METRIC)
+    return name, value if equals else None
+
+
 def _param(text: str) -> str:
     check_line("the param", decoded(text), _LONGEST_METRIC)
     return decoded(text)
@@ -302,8 +309,18 @@ class AnalysisOptions(ParamOptions, MetricOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ListedRuns(ParamOptions):
-    """The runs of one experiment."""
+    """The runs of one experiment, or those with some tags."""
 
+    tag: Annotated[
+        list[Any],
+        typer.Option(
+            metavar="NAME[=VALUE]",
+            parser=parsed_by(tag_wanted),
+            show_default=False,
+            help="List only runs with this tag (repeat for several).",
+            rich_help_panel=_RUNS,
+        ),
+    ] = field(default_factory=list)
     experiment: Experiment = None
     tracking_uri: TrackingUri = None
 

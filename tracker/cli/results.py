@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from tracker.recording.stores import ExperimentRuns
     from tracker.render import ClipsView, ComparisonView
     from tracker.report import Comparison, NextStep
+    from tracker.runs import Run
     from tracker.study.sample_name import SampleName
     from tracker.study.study import Study
 
@@ -429,7 +430,14 @@ def _clips(runs: Sequence[str], view: ClipsView, sample: SampleName) -> Iterator
         yield f"{clips.more} more: --format json has all of them."
 
 
-@command("runs", "List the runs.", "tracker runs", "tracker runs --format json", "tracker runs results.csv")
+@command(
+    "runs",
+    "List the runs.",
+    "tracker runs",
+    "tracker runs --tag baseline=yes",
+    "tracker runs --format json",
+    "tracker runs results.csv",
+)
 @with_analysis_options
 def runs(
     context: typer.Context,
@@ -442,10 +450,11 @@ def runs(
     from tracker.recording.stores import HOST_TAG, interrupted_message
 
     experiment_runs = read_results(context, results, analysis)
+    listed_runs = _tagged(experiment_runs, analysis.tag)
     with naming_params():
-        study, numbers = _listed(experiment_runs, analysis)
+        study, numbers = _listed(experiment_runs, listed_runs, analysis)
     if form == "json":
-        records = [_record(study, run, numbers) for run in range(len(experiment_runs.runs))]
+        records = [_record(study, run, numbers) for run in range(len(listed_runs))]
         print_document(f"{json.dumps(records, indent=2)}\n")
     else:
         columns = [(heading, cells) for heading, cells in _columns(study, numbers) if any(cells)]
@@ -463,26 +472,44 @@ def runs(
         print_tables(listed)
         if left_out:
             log(f"left out for lack of width: {', '.join(left_out)}; --format json has all columns")
-    for run in experiment_runs.runs:
+    for run in listed_runs:
         host, resumable = run.tags.get(HOST_TAG), is_resumable(run.tags)
         if experiment_runs.store and (run.status is RunStatus.INTERRUPTED or host):
             log(interrupted_message(run.name, run.run_id, experiment_runs.store, resumable=resumable, host=host))
 
 
-def _listed(experiment_runs: ExperimentRuns, analysis: ListedRuns) -> tuple[Study, Mapping[str, int]]:
-    """Return all runs of an experiment, and the numbers that a report gives to those that it concludes from, by id."""
+def _tagged(experiment_runs: ExperimentRuns, tags: Sequence[tuple[str, str | None]]) -> Sequence[Run]:
+    """Return the runs that have each of some tags; raise `TrackerError` if none has."""
+    with_all = [
+        run
+        for run in experiment_runs.runs
+        if all(run.tags.get(name) == value if value is not None else run.tags.get(name) for name, value in tags)
+    ]
+    if tags and not with_all:
+        wanted = listing([name if value is None else f"{name}={value}" for name, value in tags])
+        n = len(experiment_runs.runs)
+        raise TrackerError(f"{'the only run does not have' if n == 1 else f'none of {n} runs has'} the tag {wanted}")
+    return with_all
+
+
+def _listed(
+    experiment_runs: ExperimentRuns, listed: Sequence[Run], analysis: ListedRuns
+) -> tuple[Study, Mapping[str, int]]:
+    """Return runs of an experiment, and the numbers that a report gives to those that it concludes from, by id."""
     from tracker.report.build import report_study
     from tracker.study.metrics import primary_metric
     from tracker.study.study import study_of
 
     runs, metric = experiment_runs.runs, experiment_runs.tags.get("tracker.metric")
     reported, _ = report_study(runs, metric=metric, named=analysis.named)
-    study = study_of(runs, primary_metric(runs, metric), alpha=0.05, margin=0.05, roles=reported.design.roles)
+    study = study_of(listed, primary_metric(runs, metric), alpha=0.05, margin=0.05, roles=reported.design.roles)
     return study, {result.run_id: result.number for result in reported.results}
 
 
 def _record(study: Study, position: int, numbers: Mapping[str, int]) -> dict[str, object]:
     """Return a run as JSON; what is unknown is null."""
+    from tracker.store import PROGRAMS_TAGS
+
     result = study.results[position]
     run = result.run
     return {
@@ -502,6 +529,7 @@ def _record(study: Study, position: int, numbers: Mapping[str, int]) -> dict[str
         "val_loss": result.val_loss,
         "best_epoch": result.best_epoch,
         "stop_epoch": result.stop_epoch,
+        "tags": {name: value for name, value in run.tags.items() if not name.startswith(PROGRAMS_TAGS)},
         "started": run.started,
         "ended": run.ended,
     }

@@ -26,10 +26,12 @@ from tracker.errors import JournalError
 from tracker.runs.events import (
     Attached,
     DatasetUsed,
+    Deleted,
     Ended,
     EpochDone,
     Event,
     Measured,
+    Renamed,
     Resumed,
     RunStatus,
     Started,
@@ -51,6 +53,8 @@ _NAMES: dict[type[Event], str] = {
     Attached: "attached",
     Resumed: "resumed",
     Ended: "ended",
+    Renamed: "renamed",
+    Deleted: "deleted",
 }
 
 _END_LENGTH = len(',"crc":"01234567"}')
@@ -155,9 +159,25 @@ class _Ended(_Line, tag=_NAMES[Ended], kw_only=True):
         return Ended(self.time, RunStatus(self.status), self.reason)
 
 
+class _Renamed(_Line, tag=_NAMES[Renamed], kw_only=True):
+    name: Name
+
+    @property
+    def event(self) -> Event:
+        return Renamed(self.name)
+
+
+class _Deleted(_Line, tag=_NAMES[Deleted], kw_only=True):
+    time: _Time
+
+    @property
+    def event(self) -> Event:
+        return Deleted(self.time)
+
+
 _UNFIT = (MsgspecError, ValueError, RecursionError)  # what reading JSON as a type may raise
 
-_AnyLine = _Started | _EpochDone | _Measured | _Tagged | _Attached | _Resumed | _Ended
+_AnyLine = _Started | _EpochDone | _Measured | _Tagged | _Attached | _Resumed | _Ended | _Renamed | _Deleted
 _DECODER = msgspec.json.Decoder(_AnyLine)
 
 

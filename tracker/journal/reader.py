@@ -18,7 +18,7 @@ from tracker.contained_files import LARGEST_JOURNAL, LARGEST_RECORD, open_folder
 from tracker.errors import JournalError
 from tracker.journal.format import MOST_LINES, Lines, Place, decoded, from_lines, last_event
 from tracker.journal.process_lock import Owner, is_running, read_owner
-from tracker.runs.events import Ended, EpochDone, Event, Resumed, RunStatus, Started, UploadState
+from tracker.runs.events import Deleted, Ended, EpochDone, Event, Renamed, Resumed, RunStatus, Started, UploadState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,8 +63,14 @@ class Journal:
 
     @property
     def name(self) -> str:
-        """The run's name."""
-        return self.started.name
+        """The run's name, the latest that it was given."""
+        names = (event.name for event in reversed(self.events) if isinstance(event, Renamed))
+        return next(names, self.started.name)
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the run was deleted, by `tracker delete` rather than in a store alone."""
+        return isinstance(self.events[-1], Deleted)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -158,7 +164,7 @@ def unsettled(folder: Path) -> Journals:
             state, last = read_upload_state(folder), last_event(read_bytes(folder))
         except JournalError:
             return True
-        return not (state and last and isinstance(last[1], Ended) and state.events >= last[0])
+        return not (state and last and isinstance(last[1], Ended | Deleted) and state.events >= last[0])
 
     return _read_folder(folder, may_be_unsettled).where(lambda journal: bool(journal.unsent or not journal.ended))
 

@@ -69,14 +69,14 @@ def resume_run(
         )
     with resuming(found.folder) as is_ours:
         if not is_ours:
-            raise TrackerError(f"run {found.started.name} is being resumed by another process: wait until it ends")
+            raise TrackerError(f"run {found.name} is being resumed by another process: wait until it ends")
         journal = read(found.folder)  # another process may have ended it meanwhile
         if journal.status is RunStatus.FINISHED:
-            raise TrackerError(f"run {journal.started.name} has finished: there is nothing to continue")
-        _refuse_alive(journal, gone=gone)
+            raise TrackerError(f"run {journal.name} has finished: there is nothing to continue")
+        refuse_alive(journal, gone=gone)
         if not is_resumable(journal.started.tags):
             raise TrackerError(
-                f"run {journal.started.name} was logged by a script with tracker.start_run: run the script again, and "
+                f"run {journal.name} was logged by a script with tracker.start_run: run the script again, and "
                 f"end this run with `{command_on(store, journal.folder.parent.parent, 'close', journal.id[:SHORT_ID])}`"
             )
         return _continue(journal, LogTarget(store, journal.started.experiment, offline), data, model, reporter)
@@ -88,38 +88,51 @@ def close_run(run: str, store: Store, reporter: Reporter, *, gone: bool = False)
     It is uploaded if it is logged to this store.
     """
     journal = _find(run, store, reporter)
-    _refuse_alive(journal, gone=gone)
+    refuse_alive(journal, gone=gone)
     with JournalWriter.reopen(journal.folder) as writer:
         journal = read(journal.folder)  # another process may have resumed it meanwhile
         if journal.ended:
             how = "finished" if journal.status is RunStatus.FINISHED else f"ended ({journal.status})"
-            raise TrackerError(f"run {journal.started.name} has already {how}")
-        last = max(getattr(event, "time", 0) for event in journal.events)  # ms
-        writer.append(Ended(last, RunStatus.KILLED, "its process was gone"))
+            raise TrackerError(f"run {journal.name} has already {how}")
+        writer.append(ended_as_it_is(journal, "its process was gone"))
+    return send_change(journal, "closed", store, reporter)
+
+
+def ended_as_it_is(journal: Journal, reason: str) -> Ended:
+    """Return the end of a run that has none, at the time of the last that is known of it."""
+    last = max(getattr(event, "time", 0) for event in journal.events)  # ms
+    return Ended(last, RunStatus.KILLED, reason)
+
+
+def send_change(journal: Journal, change: str, store: Store, reporter: Reporter) -> str:
+    """Send what was added to a journal, and return the run's id; warn of a store that doesn't take it now.
+
+    `change` says what the run is now: closed, renamed.
+    """
     remedy = "upload it with `tracker sync`"
     try:
         other = store_of(journal)
         remedy = f"upload it with `{command_on(other, journal.folder.parent.parent, 'sync')}`"
         if other.uri != store.uri:
-            reporter.warn(f"run {journal.name} is closed, but not uploaded: it is logged to {other.shown}; {remedy}")
+            reporter.warn(f"run {journal.name} is {change}, but not uploaded: it is logged to {other.shown}; {remedy}")
             return journal.id
         delivery = send(store, journal.folder)
     except TrackerError as error:
         delivery = None
-        reporter.warn(f"run {journal.name} is closed, but not uploaded: {error}; {remedy}")
+        reporter.warn(f"run {journal.name} is {change}, but not uploaded: {error}; {remedy}")
     return delivery.run_id if delivery else journal.id
 
 
 def _find(run: str, store: Store, reporter: Reporter) -> Journal:
-    found = journals(journals_folder(store))
+    found = journals(journals_folder(store)).where(lambda journal: not journal.is_deleted)
     for problem in found.problems:
         reporter.warn(problem)
     return find_run(found, run)
 
 
-def _refuse_alive(journal: Journal, *, gone: bool) -> None:
+def refuse_alive(journal: Journal, *, gone: bool = False) -> None:
     """Refuse a run that another process is training, or may be."""
-    name = f"run {journal.started.name}"
+    name = f"run {journal.name}"
     if journal.status is RunStatus.RUNNING:
         owner = f" by process {journal.owner.pid} on {journal.owner.host}" if journal.owner else ""
         raise TrackerError(f"{name} is still being trained{owner}: wait until it ends")
@@ -264,7 +277,7 @@ def _artifact(journal: Journal, path: str) -> str:
 
 def _log_start(journal: Journal, reporter: Reporter) -> None:
     """Say after which epoch the run continues, and which it trains again because their checkpoint is lost."""
-    name, done = journal.started.name, max(journal.epochs, default=0)
+    name, done = journal.name, max(journal.epochs, default=0)
     safe = len(finished_epochs(journal.folder / CHECKPOINTS))
     if safe < done:
         again = f"the epochs after {safe}" if safe else "all epochs"

@@ -175,8 +175,8 @@ class ExperimentRuns(Sequence[Run]):
 
 def run_names(store: Store) -> tuple[RunName, ...]:
     """Return the names of the runs in a store and in the journals beside it, quickly and as far as they can be read."""
-    waiting = journals_for(store, unsettled)
-    names = {journal.id: RunName(journal.started.experiment, journal.id, journal.started.name) for journal in waiting}
+    waiting = journals_for(store, unsettled).where(lambda journal: not journal.is_deleted)
+    names = {journal.id: RunName(journal.started.experiment, journal.id, journal.name) for journal in waiting}
     uploaded = {journal.upload_state.run_id for journal in waiting if journal.upload_state}
     return (*names.values(), *(name for name in store.run_names() if name.run_id not in uploaded))
 
@@ -187,7 +187,7 @@ def load_runs(store: Store, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUN
     Raises `StoreError` if the store cannot be read and no journal has a run that it lacks, or it is gone with its runs.
     """
     found = journals_for(store, unsettled)
-    waiting = [journal for journal in found if journal.started.experiment == experiment]
+    waiting = [journal for journal in found if journal.started.experiment == experiment and not journal.is_deleted]
     problems = list(found.problems)
     try:
         stored = store.read(experiment, by_epoch=by_epoch)
@@ -222,7 +222,8 @@ def load_runs(store: Store, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUN
         for journal in waiting
     ]
     ids = {run.run_id for run in from_journals}
-    others = [run for run in stored.runs if not {run.run_id, run.journal_id} & ids]
+    deleted = {run_id for journal in found if journal.is_deleted for run_id in journal.ids}
+    others = [run for run in stored.runs if not {run.run_id, run.journal_id} & (ids | deleted)]
     runs = sorted((*others, *from_journals), key=lambda run: (run.started or 0, run.run_id))
     return ExperimentRuns((stored.name,), stored.tags, tuple(runs), tuple(problems), store)
 

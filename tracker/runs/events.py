@@ -108,7 +108,23 @@ class Ended:
     reason: str | None = None
 
 
-Event = Started | EpochDone | Measured | Tagged | Attached | Resumed | Ended
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """The run is called otherwise from here on."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """The run was deleted, as stores do it: it is kept, but no longer counts. Nothing follows."""
+
+    time: int
+
+
+Change = Tagged | Renamed | Deleted  # what may still happen to a run that has ended
+
+Event = Started | EpochDone | Measured | Tagged | Attached | Resumed | Ended | Renamed | Deleted
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from tracker.runs import Run, RunStatus
-    from tracker.runs.events import Event, Started, UploadState
+    from tracker.runs.events import Change, Event, Started, UploadState
 
 # Default number of runs whose by-epoch predictions are read: with a few hundred clips each, 50 MB together.
 BY_EPOCH_RUNS = 50
@@ -41,6 +41,8 @@ BY_EPOCH_RUNS = 50
 ByEpoch = (
     int | frozenset[str]
 )  # the runs whose by-epoch predictions are read: so many of the latest, or those of some ids
+
+PROGRAMS_TAGS = ("mlflow.", "tracker.")  # what the names of tags begin with that no person sets
 
 TAG_LENGTH = 8_000  # characters that a tag, and so a run's description, may have; MLflow silently cuts longer ones
 
@@ -245,6 +247,15 @@ class Store(Protocol):
 
         `known` is what the store is known to have, if anything; `on_uploaded` is called after each step with what it
         has then, to be saved for the next time.
+        """
+
+    def check_change(self, change: Change) -> None:
+        """Raise `StoreError` if the store would cut or refuse the new name or a tag of a run."""
+
+    def change_run(self, run_id: str, change: Change) -> None:
+        """Rename, tag or delete a run that no journal here is of.
+
+        Raises `GoneError` if there is no such run, `StoreError` if the store refuses or is away.
         """
 
     def log_report(self, experiment: str, run_id: str, page: bytes, verdict: str) -> None:

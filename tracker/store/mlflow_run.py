@@ -34,6 +34,7 @@ from tracker.runs.events import (
     Ended,
     EpochDone,
     Measured,
+    Renamed,
     Resumed,
     Started,
     Tagged,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tracker.runs import Predictions
-    from tracker.runs.events import DatasetUsed, Event
+    from tracker.runs.events import Change, DatasetUsed, Event
     from tracker.store import ByEpoch
     from tracker.store.location import Location
 
@@ -90,6 +91,7 @@ KEY_LENGTH = 250
 _LONGEST_REASON = 300
 _LENGTHS = {"param": 6_000, "tag": TAG_LENGTH}  # characters of a value
 
+_MLFLOWS_TAGS = "mlflow."
 _KEY = re.compile(r"[\w.\- :/]+")
 
 
@@ -104,6 +106,19 @@ def check_start(first: Started) -> None:
     _check_unicode("the name of the run", first.name)
     check_texts("param", first.params)
     check_texts("tag", first.tags)
+
+
+def check_change(change: Change) -> None:
+    """Raise `StoreError` if MLflow would cut or refuse the new name or a tag of a run, or sets that tag itself."""
+    if isinstance(change, Renamed):
+        _check_unicode("the name of the run", change.name)
+    elif isinstance(change, Tagged):
+        check_texts("tag", change.tags)
+        for name in change.tags:
+            if name.startswith(_MLFLOWS_TAGS):
+                raise StoreError(
+                    f"a tag must not begin with {_MLFLOWS_TAGS!r}, which MLflow sets itself, got {name!r}: rename it"
+                )
 
 
 def check_texts(kind: str, texts: Mapping[str, str]) -> None:
@@ -184,6 +199,8 @@ def tags(events: Sequence[Event]) -> dict[str, str]:
             current |= {**mlflow_tags(event.tags), NAME_TAG: event.name}
         elif isinstance(event, Tagged):
             current |= mlflow_tags(event.tags)
+        elif isinstance(event, Renamed):
+            current[NAME_TAG] = event.name
         elif isinstance(event, Resumed):
             current.pop(REASON_TAG, None)
         elif isinstance(event, Ended) and event.reason is not None:
@@ -467,9 +484,9 @@ def experiment_of(events: Sequence[Event], artifacts: Path, run_id: str, status:
     metric_rows = ((run_id, value.key, value.step, value.value, value.time, order) for order, value in rows)
     curves = curves_by_run(metric_rows).get(run_id, {})
     latest = {key: curve.values[-1].item() for key, curve in curves.items()}
-    texts = (dict(first.params), tags(events))
+    texts = (dict(first.params), current := tags(events))
     used = [shown_dataset(dataset) for dataset in first.datasets]
-    record = Record(run_id, first.name, status, first.time, ended(events), "", *texts, latest, curves, used)
+    record = Record(run_id, current[NAME_TAG], status, first.time, ended(events), "", *texts, latest, curves, used)
     attached = {event.path for event in events if isinstance(event, Attached)}
 
     def fetch(_record: Record, path: str) -> bytes | None:

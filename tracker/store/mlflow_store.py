@@ -26,7 +26,7 @@ from tracker.errors import StoreError
 from tracker.store import BY_EPOCH_RUNS, BusyError, Condition, Experiment, GoneError, StoreState, UiServer, ui_process
 from tracker.store import database as database_file
 from tracker.store.location import Access, restore_artifacts
-from tracker.store.mlflow_run import check_keys, check_start
+from tracker.store.mlflow_run import check_change, check_keys, check_start
 from tracker.store.reader import experiment_name, read_experiment, run_names
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-    from tracker.runs.events import Started, UploadState
+    from tracker.runs.events import Change, Started, UploadState
     from tracker.store import ArtifactPath, ByEpoch, RunName, Store, Upload
     from tracker.store.location import Location
 
@@ -127,6 +127,14 @@ class _MlflowStore:
         from tracker.store.upload import JournalUpload
 
         return JournalUpload(self.location, journal, known, on_uploaded)
+
+    def check_change(self, change: Change) -> None:
+        check_change(change)
+
+    def change_run(self, run_id: str, change: Change) -> None:
+        from tracker.store.upload import change_run
+
+        change_run(self.location, run_id, change)
 
     def log_report(self, experiment: str, run_id: str, page: bytes, verdict: str) -> None:
         from tracker.store.upload import log_report

@@ -21,7 +21,7 @@ from tracker.contained_files import contains, is_folder, list_tree, open_file
 from tracker.errors import StoreError
 from tracker.printable import with_command
 from tracker.runs import REASON_TAG
-from tracker.runs.events import Attached, Ended, Event, Resumed, Started, Tagged, UploadState
+from tracker.runs.events import Attached, Deleted, Ended, Event, Renamed, Resumed, Started, Tagged, UploadState
 from tracker.store import BusyError, GoneError, UnreachableError
 from tracker.store.client import MlflowException, entities, one_line_errors, open_store
 from tracker.store.location import public_uri
@@ -29,6 +29,7 @@ from tracker.store.mlflow_run import (
     CONTEXT_TAG,
     DESCRIPTION_TAG,
     JOURNAL_TAG,
+    NAME_TAG,
     check_keys,
     check_start,
     check_texts,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from tracker.runs.events import DatasetUsed
+    from tracker.runs.events import Change, DatasetUsed
     from tracker.store.client import Store
     from tracker.store.location import Location
     from tracker.store.mlflow_run import Value
@@ -85,6 +86,11 @@ class RunWriter:
                     self._set_tags({REASON_TAG: event.reason})
                 with self._errors("end"):
                     self._client.set_terminated(self.run_id, event.status, end_time=event.time)
+            case Renamed():  # MLflow has the name wherever its version keeps it once this tag is set
+                self._log("name", tags=[entities.RunTag(NAME_TAG, event.name)])
+            case Deleted():
+                with self._errors("deletion"):
+                    self._client.delete_run(self.run_id)
 
     def _log(self, what: str, **rows: Sequence[object]) -> None:
         """Write params, metrics or tags; the client divides them into as many calls as MLflow's limits ask for."""
@@ -135,6 +141,11 @@ class RunWriter:
 
     def _errors(self, what: str) -> AbstractContextManager[None]:
         return one_line_errors(f"cannot write the {what} of run {self.run_id} to {self._store.location.shown}")
+
+
+def change_run(location: Location, run_id: str, change: Change) -> None:
+    """Change a run that no journal here is of; see `tracker.store.Store.change_run`."""
+    RunWriter(open_store(location), run_id).write(change, Path())
 
 
 def log_report(location: Location, experiment: str, run_id: str, page: bytes, verdict: str) -> None:
@@ -195,7 +206,7 @@ class JournalUpload:
 
     def send(self, events: Sequence[Event], artifacts: Path) -> UploadState:
         """Upload what the store lacks."""
-        state = self._state or self._saved(self._patiently(partial(self._begin, started(events))))
+        state = self._state or self._saved(self._patiently(partial(self._begin, events)))
         sent = state.events if state.events <= len(events) else 0  # the journal lost its end: from the start
         for end, rows in _steps(values_of(events, sent), sent):
             self._patiently(partial(self._write, state.run_id, events[end - 1], rows, artifacts))
@@ -218,8 +229,9 @@ class JournalUpload:
         time.sleep(waits_s[0])
         return self._patiently(call, waits_s[1:])
 
-    def _begin(self, first: Started) -> UploadState:
+    def _begin(self, events: Sequence[Event]) -> UploadState:
         """Find the journal's run, or make it."""
+        first = started(events)
         check_start(first)
         store = self._opened()
         experiment = store.ensure_experiment(first.experiment, first.metric)
@@ -233,6 +245,8 @@ class JournalUpload:
                 runs = search()
             infos = sorted((run.info for run in runs), key=lambda info: info.run_id)
             active = [info for info in infos if info.lifecycle_stage == "active"]
+            if not active and isinstance(events[-1], Deleted):
+                return UploadState(infos[0].run_id, public_uri(infos[0].artifact_uri or ""), len(events))
             if not active:
                 raise self._deleted(infos[0].run_id)
             for duplicate in active[1:]:  # MLflow asks a server again whose answer was lost, which then has made two
@@ -254,6 +268,8 @@ class JournalUpload:
             ) from error
         except StoreError as error:
             if "must be in the 'active' state" in str(error):
+                if isinstance(event, Deleted):
+                    return
                 raise self._deleted(run_id) from error
             raise
 

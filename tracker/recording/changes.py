@@ -1,0 +1,90 @@
+"""What people do to a run that was logged: rename it, tag it, delete it.
+
+A change goes through the run's journal if that is here, so that it is made once the store is back, and again when the
+store is rebuilt; another program's run is changed in its store alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.errors import TrackerError
+from tracker.journal.reader import is_id, read
+from tracker.journal.writer import JournalWriter
+from tracker.recording.arguments import checked_line, tag_texts
+from tracker.recording.resume import ended_as_it_is, refuse_alive, send_change
+from tracker.recording.stores import journals_folder, load_runs, store_of
+from tracker.runs import RunStatus
+from tracker.runs.events import Deleted, Renamed, Tagged
+from tracker.store import now_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tracker.journal.reader import Journal
+    from tracker.recording.reporter import Reporter
+    from tracker.runs import Run
+    from tracker.runs.events import Change
+    from tracker.store import Store
+
+
+def rename_run(run: str, name: str, store: Store, experiment: str, reporter: Reporter) -> str:
+    """Give a run another name, and return its id.
+
+    Raises
+    ------
+    ValueError
+        If the name isn't one line of text.
+    TrackerError
+        If there is no such run, it is still being trained, or its store is only read or away.
+    """
+    return _change(run, Renamed(checked_line("name", name)), "renamed", store, experiment, reporter)
+
+
+def tag_run(run: str, tags: Mapping[str, object], store: Store, experiment: str, reporter: Reporter) -> str:
+    """Set tags of a run, over those of the same name, and return its id; otherwise as `rename_run`."""
+    texts = tag_texts(tags)
+    if not texts:
+        raise ValueError("give at least one tag, got none")
+    return _change(run, Tagged(texts), "tagged", store, experiment, reporter)
+
+
+def delete_run(run: str, store: Store, experiment: str, reporter: Reporter) -> str:
+    """Delete a run as its store does it, so that it can be brought back there, and return its id.
+
+    An interrupted run is ended. Otherwise as `rename_run`.
+    """
+    return _change(run, Deleted(now_ms()), "deleted", store, experiment, reporter)
+
+
+def _change(run: str, change: Change, done: str, store: Store, experiment: str, reporter: Reporter) -> str:
+    store.check_change(change)
+    found = load_runs(store, experiment, by_epoch=0)
+    for problem in found.problems:
+        reporter.warn(problem)
+    target = found.find(run)
+    journal = _journal_of(target, store)
+    if journal is None:
+        if target.status is RunStatus.RUNNING and isinstance(change, Deleted):
+            reporter.warn(f"run {target.name} may still be running: its program will fail to log")
+        store.change_run(target.run_id, change)
+        return target.run_id
+    refuse_alive(journal)
+    with JournalWriter.reopen(journal.folder) as writer:
+        journal = read(journal.folder)  # another process may have resumed or deleted it meanwhile
+        if journal.is_deleted:
+            raise TrackerError(f"run {target.name} was deleted by another process")
+        if isinstance(change, Deleted) and not journal.ended:
+            writer.append(ended_as_it_is(journal, "deleted"))
+        writer.append(change)
+    return send_change(journal, done, store, reporter)
+
+
+def _journal_of(run: Run, store: Store) -> Journal | None:
+    """Return the journal that a run was uploaded from, or will be, if it is here."""
+    name = run.journal_id or run.run_id
+    folder = journals_folder(store) / name
+    if not (is_id(name) and folder.is_dir()):
+        return None
+    journal = read(folder)
+    return journal if store_of(journal).uri == store.uri and run.run_id in journal.ids else None
