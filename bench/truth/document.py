@@ -155,10 +155,10 @@ pairs differ, which three pairs tell with two degrees of freedom. Where they dif
 error is too small and Hillis' degrees of freedom (r − 1) (V / MS_P)² are too many, both at once. Were the clips
 endlessly many, this alone would give the following shares, from the best to the worst proportion of the two variances;
 beside them those with the fewer degrees of freedom (r − 1) V / MS_P and those of Behrens' and Fisher's solution. A
-single contrast is tested at 5%: from three pairs with the fewer degrees of freedom, from four on with Hillis'. Of a
-family of contrasts each is held to a smaller level, 0.83% if there are six, where both claim up to four times too
-often; there the p-values of Behrens and Fisher are corrected, which hold at every level. Four pairs tested by Hillis'
-own rule, as published, may claim a little more than 5%.
+single contrast is tested at 5%: up to five pairs with the fewer degrees of freedom, from six on with Satterthwaite's,
+which are Hillis' where clips are many. Of a family of contrasts each is held to a smaller level, 0.83% if there are
+six, where both claim up to four times too often; there the p-values of Behrens and Fisher are corrected, which hold at
+every level. Three pairs may claim a little more than 5% on their own.
 
 {table(["pairs", *heads], rows)}"""
 

@@ -117,13 +117,16 @@ class TestCrossed:
         assert crossed(entries).p_value == pytest.approx(expected.pvalue)
         assert crossed(entries).df == pytest.approx(3)
 
-    @pytest.mark.parametrize(("pairs", "exponent"), [(2, 1), (3, 1), (4, 2), (8, 2)])
-    def test_crossed_has_fewer_degrees_of_freedom_than_hillis_up_to_three_pairs(self, pairs, exponent):
+    @pytest.mark.parametrize("pairs", [2, 3, 5, 6, 9])
+    def test_crossed_has_fewer_degrees_of_freedom_than_satterthwaites_up_to_five_pairs(self, pairs):
         entries = (np.random.default_rng(3).random((pairs, 40)) < np.linspace(0, 0.9, 40)).astype(float)
         squares = mean_squares(entries)
-        ratio = (squares.rows + squares.columns - squares.residual) / squares.rows
-        assert ratio > 2
-        assert crossed(entries).df == pytest.approx((pairs - 1) * ratio**exponent)
+        shared = squares.columns - squares.residual
+        variance = squares.rows + shared
+        assert variance > 2 * squares.rows
+        few = (pairs - 1) * variance / squares.rows
+        many = variance**2 / (squares.rows**2 / (pairs - 1) + shared**2 / 39)
+        assert crossed(entries).df == pytest.approx(few if pairs <= 5 else many)
 
     @fixed
     @given(tables(-1, 1))

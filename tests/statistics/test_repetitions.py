@@ -92,7 +92,7 @@ class TestPairsNeeded:
         def power(pairs: int) -> float:
             clips = max(squares.columns - squares.residual, 0) / 3
             variance = squares.rows + pairs * clips
-            df = degrees_of_freedom(pairs, variance / squares.rows)
+            df = degrees_of_freedom(pairs, 60, squares.rows / variance)
             shift, threshold = difference / np.sqrt(variance / (pairs * 60)), student.ppf(0.975, df)
             return float(nct.sf(threshold, df, shift))
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-FEW_PAIRS = 3  # up to this many matched pairs, the degrees of freedom are fewer than Hillis'
+FEW_PAIRS = 5  # up to this many matched pairs, the degrees of freedom are fewer than Satterthwaite's
 NOTHING = 1e-12  # a mean square below is rounding: entries are whole numbers, so that a true one is far above it
 _LEAST_FRACTION = 1e-12  # a smaller part of the variance counts as 0
 _STEPS = np.arange(-35.0, 35.0, 0.05)  # of the trapezoidal rule: their hyperbolic sines reach from 1e-15 to 1e15
@@ -110,11 +110,12 @@ class MeanSquares:
 def crossed(entries: NDArray[np.float64]) -> Effect:
     """Estimate an effect over matched pairs and clips, both taken as samples: `entries` of shape (r, n).
 
-    With the variance V, of which the pairs' part is MS_P, the degrees of freedom are Hillis', (r - 1) (V / MS_P)², but
-    (r - 1) V / MS_P for three pairs or fewer: three that happen to differ little would otherwise get both too small a
-    standard error and too many degrees of freedom, and reject in up to 8% of null experiments. If the pairs do not
-    differ in their means, the residual replaces their variance, with n - 1 degrees of freedom. If all entries are
-    equal, the effect is that of `constant_effect` over the columns. `strict_p_value` is the Behrens-Fisher one.
+    With the variance V, of which the pairs' part is MS_P, the degrees of freedom are (r - 1) V / MS_P for five pairs or
+    fewer: pairs that happen to differ little would otherwise get both too small a standard error and too many degrees
+    of freedom, and three of them reject in up to 8% of null experiments. From six on they are Satterthwaite's, which
+    are Hillis' (r - 1) (V / MS_P)² if clips are many and fewer if they are few. If the pairs do not differ in their
+    means, the residual replaces their variance, with n - 1 degrees of freedom. If all entries are equal, the effect is
+    that of `constant_effect` over the columns. `strict_p_value` is the Behrens-Fisher one.
 
     References
     ----------
@@ -123,6 +124,9 @@ def crossed(entries: NDArray[np.float64]) -> Effect:
 
     Hillis, S. L. (2007). A comparison of denominator degrees of freedom methods for multiple observer ROC analysis.
     Statistics in Medicine 26, 596-619. doi:10.1002/sim.2532
+
+    Satterthwaite, F. E. (1946). An approximate distribution of estimates of variance components. Biometrics Bulletin 2,
+    110-114. doi:10.2307/3002019
     """
     squares = mean_squares(entries)
     r, n = entries.shape
@@ -132,16 +136,19 @@ def crossed(entries: NDArray[np.float64]) -> Effect:
     variance = rows + max(squares.columns - squares.residual, 0.0)
     if variance <= NOTHING:
         return constant_effect(mean, n, n)
-    effect = t_effect(mean, math.sqrt(variance / (r * n)), n - 1 if steady else degrees_of_freedom(r, variance / rows))
+    df = n - 1 if steady else degrees_of_freedom(r, n, rows / variance)
+    effect = t_effect(mean, math.sqrt(variance / (r * n)), df)
     if steady:
         return effect
     strict = float(behrens_fisher_p(effect.t, rows / variance, r - 1, n - 1))
     return replace(effect, strict_p_value=max(effect.p_value, strict))
 
 
-def degrees_of_freedom(pairs: int, ratio: float) -> float:
-    """Return those of the crossed analysis; `ratio` is the whole variance divided by the pairs' part of it."""
-    return float((pairs - 1) * ratio ** (1 if pairs <= FEW_PAIRS else 2))
+def degrees_of_freedom(pairs: int, columns: int, fraction: float) -> float:
+    """Return those of the crossed analysis; `fraction` of the whole variance, above 0, is the pairs' part of it."""
+    if pairs <= FEW_PAIRS:
+        return (pairs - 1) / fraction
+    return 1 / (fraction**2 / (pairs - 1) + (1 - fraction) ** 2 / (columns - 1))
 
 
 def by_group(entries: NDArray[np.float64], groups: Groups) -> NDArray[np.float64]:

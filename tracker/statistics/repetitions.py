@@ -118,7 +118,7 @@ def _crossed_test(variance: PairVariance, pairs: int, alpha: float, tests: int) 
     if total <= NOTHING:
         return None
     fraction, columns = variance.rows / total, variance.columns
-    df = columns - 1 if variance.steady else degrees_of_freedom(pairs, 1 / fraction)
+    df = columns - 1 if variance.steady else degrees_of_freedom(pairs, columns, fraction)
     critical, of_rows, of_columns = scipy.special.stdtrit([df, pairs - 1, columns - 1], 1 - alpha / tests / 2)
     if tests > 1 and not variance.steady:
         critical = max(critical, fraction * of_rows + (1 - fraction) * of_columns)
