@@ -11,12 +11,26 @@ TYPE_CHECKING = False  # as type checkers know it; importing `typing` would take
 
 if TYPE_CHECKING:
     from tracker import replay, statistics
-    from tracker.api import close, delete, load_runs, read_table, rename, repair, resume, start_run, sync, tag, train
+    from tracker.api import (
+        close,
+        delete,
+        load_runs,
+        read_table,
+        rename,
+        repair,
+        resume,
+        start_run,
+        sweep,
+        sync,
+        tag,
+        train,
+    )
     from tracker.errors import TrackerError
     from tracker.recording.reporter import LoggingReporter, PrintReporter, Reporter, SilentReporter
     from tracker.recording.reports import Comparison, Report, build_report, compare, log_report
     from tracker.recording.script_run import ScriptRun
     from tracker.recording.stores import ExperimentRuns
+    from tracker.recording.sweep import SweepResult
     from tracker.runs import Fold, Plateau, Run
 
 __version__ = "0.1.0"
@@ -33,6 +47,7 @@ __all__ = [
     "Run",
     "ScriptRun",
     "SilentReporter",
+    "SweepResult",
     "TrackerError",
     "__version__",
     "build_report",
@@ -48,6 +63,7 @@ __all__ = [
     "resume",
     "start_run",
     "statistics",
+    "sweep",
     "sync",
     "tag",
     "train",
@@ -59,6 +75,7 @@ _NAMES = {  # where names are that `tracker.api` does not define
     "tracker.recording.reports": ("Comparison", "Report", "build_report", "compare", "log_report"),
     "tracker.recording.script_run": ("ScriptRun",),
     "tracker.recording.stores": ("ExperimentRuns",),
+    "tracker.recording.sweep": ("SweepResult",),
     "tracker.runs": ("Fold", "Plateau", "Run"),
 }
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracker import __version__
+from tracker.contained_files import read_regular
+from tracker.errors import TrackerError
 from tracker.journal.reader import journals
 from tracker.recording.arguments import (
     checked_experiment,
@@ -59,8 +61,10 @@ if TYPE_CHECKING:
 
     from tracker.recording.reporter import Reporter
     from tracker.recording.script_run import ScriptRun
+    from tracker.recording.sweep import SweepResult
     from tracker.recording.uploader import JournalProblem, OtherStore, Repaired, UploadResult
     from tracker.runs import RunPlan
+    from tracker.runs.sweeps import Levels, SweepPlan
     from tracker.store import Store
 
 
@@ -129,6 +133,113 @@ def train(
         keep_going=keep_going,
     )
     return _logged_run(store, run_id, target.experiment)
+
+
+@names_for_flags()
+def sweep(
+    data: str | Path | None = None,
+    *,
+    plan: str | Path | None = None,
+    seeds: int | Sequence[int] = 1,
+    folds: int | None = None,
+    final: bool = False,
+    jobs: int | None = None,
+    experiment: str | None = None,
+    tracking_uri: str | Path | None = None,
+    note: str | None = None,
+    offline: bool = False,
+    keep_going: bool = False,
+    reporter: Reporter | None = None,
+    **options: Any,
+) -> SweepResult:
+    """Train every combination of the levels of some options, each under several seeds or folds, and log the runs.
+
+    Runs that are there already are not repeated, and those that were interrupted are continued: call it again.
+
+    Parameters
+    ----------
+    plan : str or Path, optional
+        A TOML file that says what is to be trained, or ``"writeup"``: the four configurations of ``make demo``.
+    seeds : int or sequence of int
+        So many seeds from 0 on, or these.
+    folds : int, optional
+        Train on each of so many folds.
+    final : bool
+        Whether these runs alone decide in reports, whatever is trained later.
+    jobs : int, optional
+        How many runs are trained at once, each in a process of its own; by default one a core.
+    **options
+        As in `train`, each a value or a list of levels: ``kernel_size=[3, 5, 7]``, ``plateau=[None, (0.3, 10)]``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such option, a level is given twice or isn't of its type, or the file isn't as it must be.
+    TrackerError
+        If the data is not fit to train on, the store can't accept runs, or another sweep trains in this folder. A run
+        that fails is among the result's `failures` and stops nothing.
+    """
+    from tracker.recording.sweep import SweepResult, open_sweep
+
+    reporter = checked_reporter(reporter)
+    store = _store(tracking_uri)
+    asked, settings = _sweep_plan(plan, options, seeds, folds, final=final)
+    data, note = settings.get("data") if data is None else data, settings.get("note") if note is None else note
+    target = LogTarget(store, _experiment(experiment or settings.get("experiment"), store), offline)
+    folder = None if data is None else checked_path("data", data)
+    words = checked_text("note", note)
+    with open_sweep(asked, folder, target, reporter, jobs=jobs, note=words, keep_going=keep_going) as opened:
+        reporter.log(str(opened))
+        outcomes = tuple(opened.train())
+        for line in opened.unsent():
+            reporter.log(line)
+    ids = {outcome.run_id for outcome in outcomes}
+    failures = tuple(outcome for outcome in outcomes if outcome.error)
+    for outcome in failures:
+        reporter.warn(f"run {outcome.name} failed: {outcome.error}")
+    found = read_experiment_runs(store, target.experiment) if len(failures) < len(outcomes) else ()
+    return SweepResult(tuple(run for run in found if ids & {*run.ids}), failures)
+
+
+def _sweep_plan(
+    plan: str | Path | None,
+    options: Mapping[str, Any],
+    seeds: int | Sequence[int],
+    folds: int | None,
+    *,
+    final: bool,
+) -> tuple[SweepPlan, Mapping[str, str]]:
+    """Return what a sweep is to train, and what its file says beside that."""
+    from tracker.runs.sweep_file import parse_sweep
+    from tracker.runs.sweeps import WRITEUP, SweepPlan, folds_of, levels_of, seeds_of, swept_option
+
+    if plan is not None and plan != "writeup":
+        if options or seeds != 1 or folds is not None or final:
+            raise ValueError(
+                "give a plan or what is to be trained, not both: options, seeds and folds stand in the file"
+            )
+        file = checked_path("plan", plan)
+        try:
+            found = parse_sweep(read_regular(file).decode("utf-8"), str(file))
+        except OSError as error:
+            raise TrackerError(f"{file} cannot be read: {error.strerror or error}") from error
+        return found.plan, found.settings
+    grid: dict[str, Levels] = {}
+    for name, given in options.items():
+        option = swept_option(name)
+        if option in grid:
+            raise ValueError(f"{option} is given twice: leave {name} out")
+        grid[option] = levels_of(option, _levels(given))
+    asked = plain(seeds)
+    return SweepPlan(WRITEUP if plan else ({},), grid, seeds_of(asked), folds_of(plain(folds)), final), {}
+
+
+def _levels(given: object) -> object:
+    """Return levels as Python's own; a path is a text."""
+    values = plain(given)
+    if isinstance(values, list | range):
+        return [_levels(value) for value in values]
+    return os.fspath(values) if isinstance(values, Path) else values
 
 
 def _train_signature() -> Signature:

@@ -28,7 +28,7 @@ CommandFunction = TypeVar("CommandFunction", bound="Callable[..., Any]")
 _PARENTHESES = re.compile(r"(?<=default: )\((.*?)\)(?=[];])")  # which Typer puts around a default given in words
 
 GROUPS = {  # the commands, in the order of the help
-    "Train": ("run", "resume", "close", "data"),
+    "Train": ("run", "sweep", "resume", "close", "data"),
     "Look at the results": ("report", "next", "compare", "runs", "ui"),
     "Change runs": ("rename", "tag", "delete"),
     "Maintain the store": ("sync", "repair"),

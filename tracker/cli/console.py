@@ -22,7 +22,7 @@ import typer
 
 from tracker.errors import TrackerError
 from tracker.printable import LINE, printable, printable_lines
-from tracker.recording.reporter import EpochLines, epoch_summary
+from tracker.recording.reporter import TRAINING, EpochLines, epoch_summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -241,7 +241,7 @@ class _TaskLine:
 
     def __call__(self, done: int, total: int) -> None:
         if not self._is_silent and done < total:
-            log(f"{self._what}: {total} clips")
+            log(f"{self._what}: {total} {'runs' if self._what == TRAINING else 'clips'}")
         self._is_silent = True
 
 

@@ -157,9 +157,9 @@ RunName = Annotated[
 ]
 
 
-def whole_number(help_text: str, within: Range, *, default: str | None = None) -> Any:
+def whole_number(help_text: str, within: Range, *, default: str | None = None, panel: str | None = None) -> Any:
     """Return an option that takes a whole number in a range, which help and errors name."""
-    return number(help_text, within, "INT", kind=int, default=default)
+    return number(help_text, within, "INT", kind=int, default=default, panel=panel)
 
 
 def _fraction(help_text: str, within: Range) -> Any:

@@ -18,7 +18,7 @@ from tracker.cli.app import SETTINGS, Command, Group, app, examples
 from tracker.cli.console import ConsoleReporter, print_document, print_result
 from tracker.cli.options import from_table, number, parsed_by, store_at, whole_number
 from tracker.errors import TrackerError
-from tracker.runs import RUN_OPTIONS, SEEDS, Panel, Range, plan_with, plans_under
+from tracker.runs import RUN_OPTIONS, SEEDS, Configuration, Panel, Range, plan_with, plans_under
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,19 +41,25 @@ _NETWORK = "network_"  # prefix of the parameters of a network's options, so tha
 
 
 class RunCommand(Command):
-    """Takes the options of `run` and those of the network that the command line names."""
+    """Takes the options of `run` and those of the networks that the command line names."""
+
+    def of_networks(self, models: Sequence[str], options: Sequence[NetworkOption] = ()) -> CommandOfNetworks:
+        """Return `run` with the options of a network."""
+        return _command(models, options)
 
     def make_context(self, info_name: str | None, args: list[str], parent: Context | None = None, **extra: Any) -> Any:
         """Parse a command line by the options of its network."""
         from tracker.training.networks import network_options
 
         lenient = {"resilient_parsing": True, "ignore_unknown_options": True, "allow_extra_args": True}
-        probe = _command(None).make_context(info_name, list(args), parent, **extra | lenient)
-        model = probe.params["model"]
-        if model == "":
+        probe = self.of_networks([]).make_context(info_name, list(args), parent, **extra | lenient)
+        given = probe.params["model"]
+        if given == "":
             probe.fail("--model is empty")
+        models = [Configuration().model] if given is None else [given] if isinstance(given, str) else given
         try:
-            command = _command(model, network_options(model))
+            options = {option.name: option for model in models for option in network_options(model)}
+            command = self.of_networks(models, [*options.values()])
         except (ValueError, TrackerError) as error:
             if parent and parent.resilient_parsing:  # a line that is being completed
                 return probe
@@ -68,10 +74,10 @@ def run() -> None:
     """Train one configuration and log it; prints the run's id."""
 
 
-class _CommandOfNetwork(Command):
-    """`run` with the options of one network."""
+class CommandOfNetworks(Command):
+    """A command with the options of some networks."""
 
-    model: str | None = None
+    models: tuple[str, ...] = ()
 
     def aliases(self, context: Context) -> dict[str, list[str]]:
         """Return the options by all names that the table knows them by, such as the params of a run."""
@@ -86,7 +92,7 @@ class _CommandOfNetwork(Command):
         from tracker.training.networks import network_names, network_options
 
         for name in network_names():
-            if flag in map(_flag, network_options(name)):
+            if flag in map(flag_of, network_options(name)):
                 return f"; it is an option of --model {name}"
         return super().hint(context, flag)
 
@@ -95,16 +101,16 @@ class _CommandOfNetwork(Command):
         from tracker.training.networks import network_names, network_options
 
         super().format_options(ctx, formatter)
-        for name in sorted(set(network_names()) - {self.model}):
-            with formatter.section(_title(name)):
+        for name in sorted(set(network_names()) - {*self.models}):
+            with formatter.section(title_of(name)):
                 options = {
-                    f"{_flag(option)} {_metavar(option)}": f"{option.help}  [default: {option.default}]"
+                    f"{flag_of(option)} {metavar_of(option)}": f"{option.help}  [default: {option.default}]"
                     for option in network_options(name)
                 }
                 formatter.write_dl([*options.items()])
 
 
-def _command(model: str | None, network_options: Sequence[NetworkOption] = ()) -> _CommandOfNetwork:
+def _command(models: Sequence[str], network_options: Sequence[NetworkOption] = ()) -> CommandOfNetworks:
     """Return `run` with the options of a network."""
 
     def train(context: typer.Context, **values: Any) -> None:
@@ -117,16 +123,16 @@ def _command(model: str | None, network_options: Sequence[NetworkOption] = ()) -
     parameters = [
         inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
         *(_parameter(entry) for entry in in_order if entry not in logging),
-        *(_network_parameter(model, option) for option in network_options),
+        *(_network_parameter(models, option) for option in network_options),
         *map(_parameter, logging),
     ]
     train.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     train.__annotations__ = {}
     single = typer.Typer(add_completion=False, rich_markup_mode=None)
-    single.command("run", cls=_CommandOfNetwork, epilog=_EXAMPLES, help=run.__doc__)(train)
+    single.command("run", cls=CommandOfNetworks, epilog=_EXAMPLES, help=run.__doc__)(train)
     command = typer.main.get_command(single)
-    assert isinstance(command, _CommandOfNetwork)  # noqa: S101  (as `cls` says)
-    command.model = model
+    assert isinstance(command, CommandOfNetworks)  # noqa: S101  (as `cls` says)
+    command.models = tuple(models)
     return command
 
 
@@ -138,22 +144,25 @@ def _parameter(entry: RunOption) -> inspect.Parameter:
     )
 
 
-def _network_parameter(model: str | None, option: NetworkOption) -> inspect.Parameter:
-    names = {"metavar": _metavar(option), "help": option.help, "rich_help_panel": _title(model)}
-    shown = Annotated[Any, typer.Option(_flag(option), parser=parsed_by(option.parse), **names)]
+def _network_parameter(models: Sequence[str], option: NetworkOption) -> inspect.Parameter:
+    names = {"metavar": metavar_of(option), "help": option.help, "rich_help_panel": title_of(", ".join(models))}
+    shown = Annotated[Any, typer.Option(flag_of(option), parser=parsed_by(option.parse), **names)]
     name, default = _NETWORK + option.name, option.default
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=shown)
 
 
-def _flag(option: NetworkOption) -> str:
+def flag_of(option: NetworkOption) -> str:
+    """Return the flag of a network's option."""
     return f"--{option.name.replace('_', '-')}"
 
 
-def _metavar(option: NetworkOption) -> str:
+def metavar_of(option: NetworkOption) -> str:
+    """Return what stands for its value in help."""
     return option.type.__name__.upper()
 
 
-def _title(model: str | None) -> str:
+def title_of(model: str) -> str:
+    """Return the heading of a network's options."""
     return f"Options of --model {model}"
 
 

@@ -57,7 +57,7 @@ class JournalWriter:
         if not is_id(folder.name):
             raise ValueError(f"a journal's folder must be named by 32 lower-case hex digits, got {folder.name!r}")
         with disk_errors("begin a journal at", folder):
-            _make_parent(folder.parent)
+            make_journals_folder(folder.parent)
             folder.mkdir(0o700)  # a run's data and names are its owner's alone
             lock = None
             try:
@@ -167,7 +167,8 @@ def write_upload_state(folder: Path, state: UploadState) -> None:
         replace_file(folder / UPLOAD_STATE, json.dumps(row).encode(), access=0o600)
 
 
-def _make_parent(journals: Path) -> None:
+def make_journals_folder(journals: Path) -> None:
+    """Make the folder of all journals if need be, kept out of git; raises `OSError` if it can't be made."""
     make_folder(journals)
     with (
         open_folder(journals, journals.parent) as folder,

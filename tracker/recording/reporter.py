@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tracker.training.result import Epoch
 
 
+TRAINING = "training"  # the task whose parts are runs; those of others are clips
+
+
 class EpochProgress(Protocol):
     """Follows one training."""
 
@@ -96,6 +99,21 @@ class PrintReporter(SilentReporter):
     def warn(self, message: str) -> None:
         """Print a warning."""
         self.log(f"warning: {message}")
+
+
+class WarnOnce:
+    """Passes everything on to another reporter, a warning once."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self.log, self.progress, self.epochs = reporter.log, reporter.progress, reporter.epochs
+        self._warn = reporter.warn
+        self._warned: set[str] = set()
+
+    def warn(self, message: str) -> None:
+        """Pass a warning on unless it was."""
+        if message not in self._warned:
+            self._warned.add(message)
+            self._warn(message)
 
 
 class EpochLines:

@@ -21,7 +21,7 @@ from tracker.recording.train import CHECKPOINTS, CODE_TAG, KEEP_GOING_TAG, Recor
 from tracker.recording.uploader import send
 from tracker.runs import RunPlan, RunStatus, is_resumable, plan_of
 from tracker.runs.events import Ended
-from tracker.runs.facts import MACHINE
+from tracker.runs.facts import MACHINE, SWEEP_TAG
 from tracker.runs.logged import SHORT_ID, find_run
 from tracker.store import DATASET, note_of
 from tracker.training.checkpoint import finished_epochs
@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from tracker.recording.reporter import Reporter
     from tracker.recording.train import Prepared
     from tracker.store import Store
+
+
+class NotResumableError(TrackerError):
+    """A run can't be continued any more: what decides its result has changed, or isn't known."""
 
 
 def resume_run(
@@ -75,6 +79,8 @@ def resume_run(
             raise TrackerError(f"run {journal.name} has finished: there is nothing to continue")
         refuse_alive(journal, gone=gone)
         if not is_resumable(journal.started.tags):
+            if SWEEP_TAG in journal.started.tags:
+                raise TrackerError(f"{journal.name} is a sweep: the command that began it continues it")
             raise TrackerError(
                 f"run {journal.name} was logged by a script with tracker.start_run: run the script again, and "
                 f"end this run with `{command_on(store, journal.folder.parent.parent, 'close', journal.id[:SHORT_ID])}`"
@@ -149,7 +155,7 @@ def _continue(journal: Journal, target: LogTarget, data: Path | None, model: str
         plan, before = _plan(journal, target.store, model), data_path(start.tags["tracker.data"], folder)
     except (OSError, ValueError) as error:  # a journal may name a path that no system has
         reason = getattr(error, "strerror", None) or str(error)[:500]
-        raise TrackerError(f"run {start.name} cannot be resumed: {reason}; train it again") from error
+        raise NotResumableError(f"run {start.name} cannot be resumed: {reason}; train it again") from error
     target.store.check_usable()
     try:
         prepared = prepare(data or before, plan, reporter)
@@ -162,12 +168,13 @@ def _continue(journal: Journal, target: LogTarget, data: Path | None, model: str
         raise _changed_error(journal, changed)
     _log_start(journal, reporter)
     writer = RunWriter(target, start.name, note_of(start), reporter, journal.folder)
-    recorder = Recorder(writer, plan, prepared, start.tags["tracker.data"], KEEP_GOING_TAG in start.tags, journal)
+    keep_going = KEEP_GOING_TAG in start.tags
+    recorder = Recorder(writer, plan, prepared, start.tags["tracker.data"], None, keep_going, journal)
     return recorder.train(reporter)
 
 
-def _changed_error(journal: Journal, changed: Sequence[str]) -> TrackerError:
-    return TrackerError(
+def _changed_error(journal: Journal, changed: Sequence[str]) -> NotResumableError:
+    return NotResumableError(
         f"run {journal.name} cannot be resumed, because this has changed: {'; '.join(changed)}; restore it, or train "
         "again with `tracker run`"
     )
@@ -201,7 +208,7 @@ def _network(journal: Journal, store: Store, given: str | None) -> str:
             f"code from elsewhere is only run if you name it: read it, then type `{command}`"
         ) from error
     if not logged:
-        raise TrackerError(
+        raise NotResumableError(
             f"run {journal.name} cannot be resumed, because it logged no digest of its network's code, and {model} may "
             "be another: train again with `tracker run --model PATH`"
         )

@@ -6,6 +6,8 @@ Preparing means: read, hashed, turned into images, checked and divided.
 from __future__ import annotations
 
 import atexit
+import hashlib
+import json
 import math
 import os
 import shutil
@@ -29,7 +31,7 @@ from tracker.recording.stores import data_tag, interrupted_message, journals_fol
 from tracker.replay import can_act
 from tracker.runs import Run, RunPlan, RunStatus, number_text
 from tracker.runs.events import Attached, DatasetUsed, Measured
-from tracker.runs.facts import DataFacts, environment_tags, examples_of
+from tracker.runs.facts import DataFacts, TrainingPlan, environment_tags, examples_of
 from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, now_ms, predictions_csv
 from tracker.training.checkpoint import finished_epochs
 from tracker.training.networks import find_network, network_options, short_name
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from tracker.data.dataset import Clip
     from tracker.recording.reporter import Reporter
     from tracker.recording.stores import LogTarget
-    from tracker.runs import Spectrogram
+    from tracker.runs import Spectrogram, SplitPlan
     from tracker.runs.facts import NetworkShape
     from tracker.training.batches import Image, LabelledImages, TrainingData
     from tracker.training.fit import BuiltNetwork
@@ -52,6 +54,7 @@ CHECKPOINTS = "checkpoints"  # folder beside the journal
 MODEL = "model"
 NETWORK = "network.py"  # the source of the run's network: what loading a model with layers of its own needs
 NETWORK_SOURCES = "network_code"  # folder of all its sources, if it was built from several
+VERSION_TAG, DATASET_TAG, SPLIT_TAG = "tracker.version", "tracker.dataset", "tracker.split"
 CODE_TAG = "tracker.code"  # a digest of the sources of the run's network
 KEEP_GOING_TAG = "tracker.keep_going"  # on a run that continues when the loss is NaN, also when it is resumed
 MOST_FAULTY = 0.1  # fraction of clips that may be left out; with more, the dataset isn't what the user thinks it is
@@ -68,10 +71,39 @@ class Prepared:
     facts: DataFacts = field(default_factory=DataFacts)
 
 
+@dataclass(frozen=True, eq=False)
+class ReadData:
+    """A dataset as it was read, to be divided in one way or several."""
+
+    dataset: Dataset  # without the clips that could not be used
+    hashes: Mapping[str, str]  # of each clip's bytes, by its path
+    images: Mapping[str, Image]
+    fingerprint: str
+
+    def divided(self, plan: SplitPlan, reporter: Reporter) -> Prepared:
+        """Return the dataset divided; warns of what makes the validation accuracy too optimistic."""
+        split = divide(self.dataset, plan)
+        facts = _facts(self.dataset, split, self.hashes)
+        _warn_of_leaks(facts, reporter)
+        identity = {
+            VERSION_TAG: __version__,
+            DATASET_TAG: self.fingerprint,
+            SPLIT_TAG: split_fingerprint(split),
+        }
+        return Prepared(self.dataset, split, self.images, identity, facts)
+
+
 def prepare(
     data: Path | None, plan: RunPlan, reporter: Reporter, on_classes: Callable[[int], None] | None = None
 ) -> Prepared:
-    """Read, check and divide a dataset, the built-in demo set if `data` is None; nothing but the cache is written.
+    """Read, check and divide a dataset; the arguments are those of `read_data`."""
+    return read_data(data, plan.spectrogram, reporter, on_classes).divided(plan.split, reporter)
+
+
+def read_data(
+    data: Path | None, spectrogram: Spectrogram, reporter: Reporter, on_classes: Callable[[int], None] | None = None
+) -> ReadData:
+    """Read and check a dataset, the built-in demo set if `data` is None; nothing but the cache is written.
 
     `on_classes` is called with the number of classes before all audio is read.
     """
@@ -81,17 +113,9 @@ def prepare(
         on_classes(len(dataset.classes))
     with reporter.progress("reading", len(dataset.clips)) as progress:
         hashes = hash_clips(dataset, progress)
-    images = _images(dataset, hashes, plan.spectrogram, reporter)
+    images = _images(dataset, hashes, spectrogram, reporter)
     usable = dataset.without(clip.path for clip in dataset.clips if clip.path not in images)
-    split = divide(usable, plan.split)
-    facts = _facts(usable, split, hashes)
-    _warn_of_leaks(facts, reporter)
-    identity = {
-        "tracker.version": __version__,
-        "tracker.dataset": fingerprint(usable, hashes),
-        "tracker.split": split_fingerprint(split),
-    }
-    return Prepared(usable, split, images, identity, facts)
+    return ReadData(usable, hashes, images, fingerprint(usable, hashes))
 
 
 def _check_clock(year: int) -> None:
@@ -194,7 +218,7 @@ def train_plans(
     The arguments are those of `tracker.train`.
     """
     target.store.check_usable()
-    _warn_of_idle_options(plans[0], reporter)
+    warn_of_idle_options(plans[0], reporter)
     built: list[BuiltNetwork] = []  # of the first plan, until it is trained
 
     def build(n_classes: int) -> None:
@@ -206,25 +230,29 @@ def train_plans(
     prepared = prepare(data, plans[0], reporter, None if reuse else build)
     _warn_of_short_clips(prepared, plans[0], reporter)
     source = data_tag(data, target.store, Path.cwd())
-    finished = _finished_runs(target) if reuse else []
+    finished = _finished_runs(target) if reuse else {}
     kept = unsettled(journals_folder(target.store))
     for problem in kept.problems:
         reporter.warn(problem)
-    for given in plans:
-        model = model_param(given.configuration.model, target.store, Path.cwd())
-        plan = replace(given, configuration=replace(given.configuration, model=model))
-        same = _same_run(finished, plan, prepared)
-        if same:
-            reporter.log(f"reusing run {same.name}: same configuration, seed, data and version")
-            yield same.run_id
+    model = model_param(plans[0].configuration.model, target.store, Path.cwd())
+    tags = {**prepared.identity, CODE_TAG: find_network(model).digest}
+    named = [replace(plan, configuration=replace(plan.configuration, model=model)) for plan in plans]
+    keys = [run_key(plan.params(), tags) for plan in named]
+    training_plan = TrainingPlan(plan_id(target.experiment, keys), len(plans))
+    for given, plan, key in zip(plans, named, keys, strict=True):
+        if key in finished:
+            reporter.log(f"reusing run {finished[key].name}: same configuration, seed, data and version")
+            yield finished[key].run_id
         else:
             _log_interrupted(kept, plan, target, reporter)
             writer = RunWriter(target, name or run_name(given), note, reporter)
-            recorder = Recorder(writer, plan, prepared, source, keep_going, built=built.pop() if built else None)
+            recorder = Recorder(
+                writer, plan, prepared, source, training_plan, keep_going, built=built.pop() if built else None
+            )
             yield recorder.train(reporter)
 
 
-def _warn_of_idle_options(plan: RunPlan, reporter: Reporter) -> None:
+def warn_of_idle_options(plan: RunPlan, reporter: Reporter) -> None:
     """Warn of a patience that is too long ever to act, and if early stopping ends the run before a plateau can act."""
     configuration, epochs = plan.configuration, plan.configuration.epochs
     plateau, patience = configuration.plateau, configuration.early_stopping_patience
@@ -257,19 +285,24 @@ def _warn_of_short_clips(prepared: Prepared, plan: RunPlan, reporter: Reporter) 
         reporter.warn(f"{what} shorter than a segment of {seconds} s and padded with silence: {some(short)}")
 
 
-def _finished_runs(target: LogTarget) -> list[Run]:
+def _finished_runs(target: LogTarget) -> dict[str, Run]:
+    """Return the finished runs by their keys; the first of equal ones."""
     try:
         runs = load_runs(target.store, target.experiment, by_epoch=0)
     except StoreError:
-        return []  # there is nothing to reuse; opening the store will say what else may be wrong with it
-    return [run for run in runs if run.status is RunStatus.FINISHED]
+        return {}  # there is nothing to reuse; opening the store will say what else may be wrong with it
+    return {run_key(run.params, run.tags): run for run in reversed(runs) if run.status is RunStatus.FINISHED}
 
 
-def _same_run(runs: Iterable[Run], plan: RunPlan, prepared: Prepared) -> Run | None:
-    """Return a run of the same plan, data, version and network code, if there is one."""
-    params, code = plan.params(), find_network(plan.configuration.model).digest
-    tags = {**prepared.identity, CODE_TAG: code}
-    return next((run for run in runs if run.params == params and tags.items() <= run.tags.items()), None)
+def run_key(params: Mapping[str, str], tags: Mapping[str, str]) -> str:
+    """Return a digest of what decides a run's result: its params, and by its tags version, data, split and code."""
+    identity = [tags.get(tag, "") for tag in (VERSION_TAG, DATASET_TAG, SPLIT_TAG, CODE_TAG)]
+    return hashlib.sha256(json.dumps([sorted(params.items()), identity]).encode()).hexdigest()[:32]
+
+
+def plan_id(experiment: str, keys: Iterable[str]) -> str:
+    """Return the id of a plan: the same runs of the same experiment have the same one, whenever they are asked for."""
+    return hashlib.sha256(json.dumps([experiment, sorted(keys)]).encode()).hexdigest()[:32]
 
 
 def _log_interrupted(kept: Iterable[Journal], plan: RunPlan, target: LogTarget, reporter: Reporter) -> None:
@@ -311,6 +344,7 @@ class Recorder:
     plan: RunPlan
     prepared: Prepared
     data: str  # what the run's tags call its data
+    training_plan: TrainingPlan | None = None  # that the run belongs to; one that is continued keeps its own
     keep_going: bool = False  # if the loss is NaN or infinite
     interrupted: Journal | None = None
     built: BuiltNetwork | None = None  # of the plan, if it was built before
@@ -381,12 +415,13 @@ class Recorder:
             "tracker.deterministic": "true",
             CODE_TAG: find_network(self.plan.configuration.model).digest,
             **({KEEP_GOING_TAG: "true"} if self.keep_going else {}),
+            **(self.training_plan.tags() if self.training_plan else {}),
             **classes_tag(classes),
             **self.prepared.facts.tags(),
             **self._shape_tags,
             **environment_tags({name: text for name, text in self._environment.items() if "/" not in name}),
         }
-        digest, parts = tags["tracker.dataset"], {"training": split.training, "validation": split.validation}
+        digest, parts = tags[DATASET_TAG], {"training": split.training, "validation": split.validation}
         datasets = (DatasetUsed(self.data, digest, self.data, part, classes, len(parts[part])) for part in parts)
         self.writer.start(self.plan.params(), tags, "tracker run", datasets=tuple(datasets))
 

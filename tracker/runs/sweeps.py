@@ -34,9 +34,9 @@ MOST_RUNS = 10_000
 FOLDS = Range(least=2, most=MOST_RUNS)
 COUNTS = Range(least=1, most=MOST_RUNS)  # of seeds
 
-Levels = tuple[Value, ...]
+Levels = tuple[Value, ...]  # of one option
 
-WRITEUP = (
+WRITEUP: tuple[Mapping[str, Value], ...] = (
     {"kernel_size": 7, "learning_rate": 1e-4, "plateau": Plateau(0.3, 10), "early_stopping_patience": 15},
     {"kernel_size": 7, "learning_rate": 1e-4},
     {"kernel_size": 3, "learning_rate": 1e-3, "plateau": Plateau(0.5, 15), "early_stopping_patience": 20},

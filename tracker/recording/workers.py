@@ -1,0 +1,323 @@
+"""Where a sweep's runs are trained: here, one after the other, or in worker processes that keep TensorFlow loaded.
+
+A worker reads the data itself, its features from the cache, and logs each run through a journal of its own to the same
+store. A worker that is lost costs what it did since the last finished epoch: its run is continued by another.
+
+An interrupt reaches the sweeping process alone. It asks the workers to stop by a file beside the journals, which they
+look for between batches; a worker whose sweeping process is gone stops by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import warnings
+from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from tracker.errors import DataError, TrackerError
+from tracker.journal.reader import read
+from tracker.recording.reporter import SilentReporter
+from tracker.recording.resume import NotResumableError, resume_run
+from tracker.recording.run_writer import RunWriter, one_line
+from tracker.recording.stores import journals_folder
+from tracker.recording.train import Recorder, read_data
+from tracker.runs.events import Measured
+from tracker.training.networks import is_built_in
+from tracker.training.result import threads
+from tracker.wording import some
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from tracker.recording.reporter import EpochProgress, Reporter
+    from tracker.recording.stores import LogTarget
+    from tracker.recording.train import Prepared, ReadData
+    from tracker.runs import RunPlan, Spectrogram, SplitPlan
+    from tracker.runs.facts import TrainingPlan
+    from tracker.training.result import Epoch
+
+STOP = "sweep.stop"  # beside the journals: the workers are to stop
+_LOOK_S = 0.2  # between looks for it
+_MOST_LOSSES = 3  # workers that may be lost one after the other without a run that ended
+
+
+@dataclass(frozen=True, slots=True)
+class RunTask:
+    """One run of a sweep."""
+
+    key: str  # what decides its result, as `run_key` has it
+    plan: RunPlan  # its network named as the run's params name it
+    name: str
+    interrupted: str | None = None  # the id of the journal that is to be continued
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What all runs of a sweep have."""
+
+    data: Path | None
+    source: str  # what the runs' tags call the data
+    fingerprint: str  # of the data
+    target: LogTarget
+    training_plan: TrainingPlan
+    folder: str  # in which the sweep was started
+    note: str | None = None
+    keep_going: bool = False
+
+    @property
+    def stop_file(self) -> Path:
+        """What asks the workers to stop."""
+        return journals_folder(self.target.store) / STOP
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """What came of one run: its id, or why it failed."""
+
+    name: str
+    run_id: str | None = None
+    error: str | None = None
+    is_old: bool = False  # it was there before
+    is_interrupted: bool = False
+    seconds: float = 0.0
+    accuracy: float | None = None  # of the kept weights on the validation clips
+    loss: float | None = None  # theirs on these clips
+    warnings: tuple[str, ...] = ()
+
+
+def train_all(
+    work: Work,
+    tasks: Sequence[RunTask],
+    jobs: int,
+    reporter: Reporter,
+    left: Callable[[Sequence[RunTask]], Sequence[RunTask]],
+) -> Iterator[RunOutcome]:
+    """Train runs, so many at once, and yield what came of each as soon as it ended.
+
+    `left` returns what is still to be done of some tasks after a worker was lost. Raises `KeyboardInterrupt` if it was
+    interrupted.
+    """
+    todo, losses = {task.key: task for task in tasks}, 0
+    with _stopping_by_signals(work.stop_file, reporter) as is_stopped:
+        while todo:
+            with suppress(BrokenExecutor):
+                for key, outcome in _outcomes(work, [*todo.values()], jobs):
+                    losses = 0
+                    del todo[key]
+                    yield _reported(outcome, reporter)
+            if is_stopped():
+                raise KeyboardInterrupt
+            if not todo:
+                return
+            losses += 1
+            again = left([*todo.values()])
+            todo = {task.key: task for task in again}
+            if losses < _MOST_LOSSES:
+                reporter.warn(f"a worker process was killed: another continues {some([task.name for task in again])}")
+                continue
+            for task in again:
+                yield RunOutcome(task.name, error=f"its worker was killed {losses} times: is there enough memory?")
+            return
+
+
+def _reported(outcome: RunOutcome, reporter: Reporter) -> RunOutcome:
+    for text in outcome.warnings:
+        reporter.warn(text)
+    return outcome
+
+
+def train_one(work: Work, task: RunTask) -> RunOutcome:
+    """Train or continue a run in this process; whatever goes wrong is what came of it."""
+    begun, quiet = time.perf_counter(), _Quiet(work.stop_file)
+
+    try:
+        outcome = _continued(work, task, quiet) or _trained(work, task, quiet)
+    except KeyboardInterrupt:
+        outcome = RunOutcome(task.name, is_interrupted=True)
+    except (TrackerError, ValueError) as error:
+        outcome = RunOutcome(task.name, error=str(error))
+    except Exception as error:  # noqa: BLE001  (a run must not end those beside it, whatever its network raises)
+        outcome = RunOutcome(task.name, error=one_line(error))
+    return replace(outcome, seconds=time.perf_counter() - begun, warnings=tuple(quiet.warnings))
+
+
+def _continued(work: Work, task: RunTask, reporter: Reporter) -> RunOutcome | None:
+    """Continue a run that was interrupted; None if there is none, or it can't be continued any more."""
+    if task.interrupted is None:
+        return None
+    model = task.plan.configuration.model
+    try:
+        run_id = resume_run(
+            task.interrupted,
+            work.target.store,
+            reporter,
+            data=work.data,
+            model=None if is_built_in(model) else model,
+            offline=work.target.offline,
+        )
+    except NotResumableError as error:
+        reporter.warn(f"{error}; the sweep does")
+        return None
+    return _result(task, run_id, journals_folder(work.target.store) / task.interrupted)
+
+
+def _trained(work: Work, task: RunTask, reporter: Reporter) -> RunOutcome:
+    prepared = _prepared(work.data, task.plan.spectrogram, work.fingerprint, task.plan.split)
+    writer = RunWriter(work.target, task.name, work.note, reporter)
+    recorder = Recorder(writer, task.plan, prepared, work.source, work.training_plan, work.keep_going)
+    return _result(task, recorder.train(reporter), writer.folder)
+
+
+@lru_cache(maxsize=1)
+def _read(data: Path | None, spectrogram: Spectrogram, fingerprint: str) -> ReadData:
+    """Read the data once in each process."""
+    found = read_data(data, spectrogram, SilentReporter())
+    if found.fingerprint != fingerprint:
+        raise DataError("the data has changed since the sweep was started: start it again")
+    return found
+
+
+@lru_cache(maxsize=16)
+def _prepared(data: Path | None, spectrogram: Spectrogram, fingerprint: str, split: SplitPlan) -> Prepared:
+    return _read(data, spectrogram, fingerprint).divided(split, SilentReporter())
+
+
+def _result(task: RunTask, run_id: str, journal: Path) -> RunOutcome:
+    """Return what a run that has finished came to, by its journal."""
+    metrics: dict[str, float] = {}
+    for event in read(journal).events:
+        if isinstance(event, Measured):
+            metrics |= event.metrics
+    kept = task.plan.configuration.keep
+    accuracy, loss = metrics.get(f"{kept}_val_accuracy"), metrics.get(f"{kept}_val_loss")
+    return RunOutcome(task.name, run_id, accuracy=accuracy, loss=loss)
+
+
+class _Quiet(SilentReporter):
+    """Keeps warnings, and ends a training that is to stop."""
+
+    def __init__(self, stop_file: Path) -> None:
+        self.warnings: list[str] = []
+        self._stop_file = stop_file
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+    @contextmanager
+    def epochs(self, name: str, limit: int) -> Iterator[EpochProgress]:  # noqa: ARG002  (as `Reporter` has it)
+        yield _Stopping(self._stop_file)
+
+
+class _Stopping:
+    """Ends a training between two batches once it is to stop, or the process that wanted it is gone."""
+
+    def __init__(self, stop_file: Path) -> None:
+        self._stop_file = stop_file
+        self._looked = 0.0
+
+    def on_batch(self, done: int, total: int) -> None:  # noqa: ARG002  (as `EpochProgress` has it)
+        now = time.monotonic()
+        if now - self._looked >= _LOOK_S:
+            self._looked = now
+            if _orphaned.is_set() or self._stop_file.exists():
+                raise KeyboardInterrupt
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        pass
+
+
+def _outcomes(work: Work, tasks: Sequence[RunTask], jobs: int) -> Iterator[tuple[str, RunOutcome]]:
+    """Train runs here or in worker processes; raises `BrokenExecutor` if one of these is lost."""
+
+    def waiting() -> Iterator[RunTask]:
+        for task in tasks:
+            if work.stop_file.exists():
+                return
+            yield task
+
+    if jobs == 1:
+        outcomes: Iterator[tuple[str, RunOutcome]] = ((task.key, train_one(work, task)) for task in waiting())
+        yield from (of_one for of_one in outcomes if not of_one[1].is_interrupted)
+        return
+    from joblib import Parallel, delayed, parallel_config
+
+    with warnings.catch_warnings(), parallel_config("loky", inner_max_num_threads=threads()):
+        warnings.simplefilter("ignore", UserWarning)  # joblib's, about a worker that ended early
+        parallel = Parallel(n_jobs=jobs, batch_size=1, pre_dispatch=jobs, return_as="generator_unordered")
+        with _interrupts_blocked():
+            outcomes = parallel(delayed(_train_in_worker)(work, task, os.getpid()) for task in waiting())
+        yield from (of_one for of_one in outcomes if not of_one[1].is_interrupted)
+
+
+_orphaned = threading.Event()  # in a worker: the sweeping process is gone
+_is_training = threading.Lock()
+
+
+def _train_in_worker(work: Work, task: RunTask, parent: int) -> tuple[str, RunOutcome]:
+    """Train a run in a worker process."""
+    _watch(parent)
+    with _is_training:
+        return task.key, train_one(work, task)
+
+
+@lru_cache(maxsize=1)
+def _watch(parent: int) -> None:
+    """End this worker once the sweeping process is gone and the run that it trains has been closed."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        _orphaned.set()
+        with _is_training:
+            os._exit(1)
+
+    if os.getppid() == parent:  # else it is another program's worker, which that looks after
+        threading.Thread(target=watch, name="watch", daemon=True).start()
+
+
+@contextmanager
+def _stopping_by_signals(stop_file: Path, reporter: Reporter) -> Iterator[Callable[[], bool]]:
+    """Have the first signal that would end this process ask the workers to stop; the second one does end it."""
+    stopped = threading.Event()
+    stop_file.unlink(missing_ok=True)  # of a sweep that was killed
+
+    def stop(number: int, _frame: object) -> None:
+        if stopped.is_set():
+            raise KeyboardInterrupt
+        stopped.set()
+        with suppress(OSError):
+            stop_file.touch()
+        again = "; Ctrl-C again skips that" if number == signal.SIGINT else ""
+        reporter.log(f"interrupting: the finished epochs are being evaluated and saved{again}")
+
+    names = ("SIGINT", "SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    ours = {n: before for n in numbers if (before := signal.getsignal(n)) is not signal.SIG_IGN}
+    for number in ours:
+        signal.signal(number, stop)
+    try:
+        yield stopped.is_set
+    finally:
+        for number, before in ours.items():
+            signal.signal(number, before)
+        stop_file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Have processes and threads that are started meanwhile not notice Ctrl-C: the stop file is for them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
