@@ -280,6 +280,25 @@ class TestSentence:
             "least three of each."
         )
 
+    def test_sentence_names_no_pair_of_several_values_with_too_few_runs(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = [made(i, "1110", {"kernel_size": str(i)}, seed=None) for i in (3, 5, 7)]
+        begins = "Too few runs to judge kernel size: no two of its three values have the three"
+        assert sentence_of(studied(*runs), "option_effect") == f"{begins} comparable runs each that a test takes."
+        seeded = [made(i, "1110", {"kernel_size": str(i)}) for i in (3, 5, 7)]
+        assert sentence_of(studied(*seeded), "option_effect") == f"{begins} matched pairs that a test takes."
+
+    def test_sentence_says_over_how_many_settings_of_other_options_it_averages(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        runs = [
+            made(i, None, {"k": k, "width": width}, seed=None, metrics={"val_f1": 0.5 + i / 10})
+            for i, (k, width) in enumerate((("1", "8"), ("2", "8"), ("1", "9"), ("2", "9")))
+        ]
+        assert sentences_of(studied(*runs, metric="val_f1"), "option_effect")[0] == (
+            "Too few runs to judge k: 2 instead of 1 raised val_f1 by 0.100 on average in two settings of the other "
+            "options, with one run of each; a test takes at least three of each."
+        )
+
     def test_sentence_says_that_no_run_of_one_level_logged_the_metric(self, made: MakeRun, studied: MakeStudy) -> None:
         metrics: list[dict[str, float]] = [{"val_f1": 0.7}, {"val_auc": 0.9}]
         runs = [made(i, None, {"k": str(i)}, metrics=metric) for i, metric in enumerate(metrics)]

@@ -106,6 +106,10 @@ class TestContrastsOfNetworks:
         (contrast,) = contrasts(design, "depth")
         assert contrast.pairs == ((2, 3),)
 
+    def test_networks_of_several_equally_repeated_configurations_are_not_compared(self) -> None:
+        params = [self.CNN, self.MINE, self.MINE | {"depth": "3"}]
+        assert contrasts(design_of([run | {"seed": "0"} for run in params]), "model") == ()
+
     def test_networks_are_compared_at_equal_levels_of_the_options_that_both_have(self) -> None:
         params = [self.CNN, self.CNN | {"width": "4"}, self.CNN | {"width": "2"}, self.MINE | {"width": "4"}]
         other = {"model": "third"}

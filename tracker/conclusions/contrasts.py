@@ -112,6 +112,7 @@ class ContrastEffect:
     need: Need | None = None  # what it takes to decide it, if matched pairs leave it open
     scope: Scope = "population"  # of what is inferred, if it was tested
     constant: bool = False  # whether every one of at least three matched pairs differs by the same
+    settings: int = 1  # of everything else in which both levels have runs
 
 
 def analyse_contrast(study: Study, contrast: Contrast) -> Analysis | None:

@@ -115,6 +115,10 @@ class OptionEffect(Details):
                 return f"{begun(name)} was never varied on its own: {changed} changed with it."
             return f"{begun(name)} changed only between runs on different clips, so its effect is unknown."
         first = leading(self.contrasts)
+        if self.n_contrasts > 1 and all(map(_is_of_too_few, self.contrasts)):
+            those = "matched pairs" if any(c.pairs for c in self.contrasts) else "comparable runs each"
+            values = f"no two of its {number_word(len(self.levels))} values"
+            return f"Too few runs to judge {name}: {values} have the three {those} that a test takes."
         text = _contrast_text(option, first, wording)
         also = [c for c in self.contrasts if c.verdict == "supported" and c is not first]
         if first.verdict != "supported" or self.n_contrasts < 2:
@@ -162,8 +166,14 @@ class OptionEffect(Details):
 def verdict_words(effect: ContrastEffect) -> str:
     """Return a contrast's verdict for a table; one that was not tested is not called inconclusive."""
     if effect.verdict == "inconclusive" and effect.p_value is None:
-        return "too few runs" if max(effect.pairs, min(effect.repetitions)) < FEWEST_PAIRS else "not tested"
+        return "too few runs" if _is_of_too_few(effect) else "not tested"
     return "identical" if effect.verdict == "exact" else effect.verdict.replace("_", " ")
+
+
+def _is_of_too_few(effect: ContrastEffect) -> bool:
+    """Return whether an effect is not tested for want of runs."""
+    few = max(effect.pairs, min(effect.repetitions)) < FEWEST_PAIRS
+    return few and effect.p_value is None and effect.verdict == "inconclusive"
 
 
 def option_effects(study: Study) -> tuple[Conclusion, ...]:
@@ -275,6 +285,7 @@ def _effect(
         need=sample_size_for(study, contrast, analysis, tests) if analysis and verdict == "inconclusive" else None,
         scope=decision.scope if decision else "population",
         constant=differ_equally(study, contrast.pairs),
+        settings=sum(bool(start and end) for start, end in settings),
     )
 
 
@@ -356,6 +367,10 @@ def _untested_text(option: str, effect: ContrastEffect, wording: Wording) -> str
     if not effect.pairs:
         runs = f"{count_words(start, 'run')} of each"
         among = runs if start == end else f"{count_words(start, 'run')} and {number_word(end)}"
+        if effect.settings > 1:
+            most = f"at most {number_word(min(start, end))} of each" if max(start, end) > 1 else "one run of each"
+            observed = f"{observed} on average"
+            among = f"{number_word(effect.settings)} settings of the other options, with {most}"
     if effect.pairs >= FEWEST_PAIRS and effect.constant:
         each = f"each of {count_words(effect.pairs, 'matched pair')}"
         return f"The effect of {name} cannot be tested: {observed} in {each}, so it is unknown how much that varies."

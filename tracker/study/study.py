@@ -66,7 +66,7 @@ def contrasts(design: Design, option: str) -> tuple[Contrast, ...]:
 
     Of more than `MOST_LEVELS`, each is only set against the one that most runs have. Ordered by level; empty if
     something else changed whenever the option did. A network brings options of its own: two networks are compared at
-    equal levels of the options that both have, each in its most repeated configuration.
+    equal levels of the options that both have, each in its most repeated configuration; not at all if one has several.
     """
     pairs: dict[tuple[int, int], list[Pair]] = defaultdict(list)
     repetitions: dict[tuple[int, int], list[Sides]] = defaultdict(list)
@@ -123,13 +123,18 @@ def _sides(
 
 
 def _most_repeated(design: Design, runs: Sequence[int], shared: Sequence[int]) -> dict[tuple[int, ...], list[int]]:
-    """Return the runs of a network's most repeated configuration, the first of several, by its shared options."""
+    """Return the runs of a network's most repeated configuration by its shared options; none if several are."""
     configurations: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for run in runs:
         configurations[tuple(design.codes[run, design.nested].tolist())].append(run)
+    by_setting: dict[tuple[int, ...], list[list[int]]] = defaultdict(list)
+    for members in configurations.values():
+        by_setting[tuple(design.codes[members[0], shared].tolist())].append(members)
     chosen: dict[tuple[int, ...], list[int]] = {}
-    for members in sorted(configurations.values(), key=len, reverse=True):
-        chosen.setdefault(tuple(design.codes[members[0], shared].tolist()), members)
+    for setting, found in by_setting.items():
+        first, *others = sorted(found, key=len, reverse=True)
+        if all(len(members) < len(first) for members in others):
+            chosen[setting] = first
     return chosen
 
 
