@@ -127,6 +127,20 @@ class TestBuildReport:
         assert facts["Selection"] == "2 of 4 runs (--since 3d)"
         assert "Selection" not in dict(build_report("tracker", writeup()).facts)
 
+    @pytest.mark.parametrize(
+        ("params", "runs"),
+        [
+            ([{"seed": "0"}, {"seed": "1"}, {"random_state": "0"}, {"random_state": "1"}], "4 of 1 configuration, 2 seeds"),
+            ([{"C": "1", "seed": "0"}, {"C": "2", "seed": "0"}], "2, one seed each"),
+            ([{"C": "1", "seed": "0"}, {"C": "2"}], "2"),
+        ],
+    )
+    def test_facts_count_seeds_by_their_values_whatever_they_are_called(
+        self, params: list[dict[str, str]], runs: str
+    ) -> None:
+        logged = [make_run(i, None, of_run, seed=None, metrics={"f1": i / 9}) for i, of_run in enumerate(params)]
+        assert dict(build_report("tracker", logged).facts)["Runs"] == runs
+
     def test_build_report_of_the_writeup_supports_nothing(self) -> None:
         conclusions = build_report("tracker", writeup()).conclusions
         assert not [c for c in conclusions if c.verdict in ("supported", "equivalent")]

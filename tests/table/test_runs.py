@@ -61,6 +61,11 @@ class TestOneRowARun:
         found = read("lr psnr loss\n1 30 2\n2 31 3", metrics=("psnr",), params=("loss",))
         assert (found.params, found.metrics) == (("lr", "loss"), ("psnr",))
 
+    @pytest.mark.parametrize("name", ["lr", "seed", "fold", "kernel_size"])
+    def test_an_option_or_a_seed_is_no_metric(self, name: str) -> None:
+        with pytest.raises(TableError, match=rf"'{name}' says how a run was trained, not how good it is; metrics are f"):
+            read(f"{name} f1\n1 0.5\n2 0.6", metrics=(name,))
+
     def test_numbers_that_differ_with_the_seed_alone_were_measured(self) -> None:
         text = "lr seed sharpness crispness\n1 0 3.1 7\n1 1 3.2 8\n2 0 4.1 5\n2 1 4.3 6"
         assert read(text).metrics == ("sharpness", "crispness")

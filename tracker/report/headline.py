@@ -290,7 +290,7 @@ def facts(
     study = findings.study
     if not study.results:
         return ((what, experiment), *((("Selection", selection),) if selection else ()))
-    seeds = {term.seed for term in study.design.terms if term.seed}
+    seeds = {term.seed_values for term in study.design.terms if term.seed}
     configurations = len(study.design.configurations)
     runs = f"{len(study.results):,}"
     if configurations < len(study.results):
@@ -298,7 +298,7 @@ def facts(
         folds = {part for term in study.design.terms for part in term.split if part[0] == FOLD}
         runs = f"{runs}, {counted(len(folds), 'fold')}" if len(folds) > 1 and cross_validation(study) is None else runs
         runs = f"{runs}, {counted(len(seeds), 'seed')}" if len(seeds) > (len(folds) > 1) else runs
-    elif len(study.results) > 1 and seeds:
+    elif len(study.results) > 1 and all(term.seed for term in study.design.terms):
         runs = f"{runs}, one seed each"
     in_several = len({result.run.experiment for result in study.results}) > 1
     named = (

@@ -104,6 +104,11 @@ class Terms:
     split: tuple[tuple[str, str], ...]  # what decides the validation clips
     unset: frozenset[str] = field(default=frozenset(), compare=False)  # options that were logged as off
 
+    @property
+    def seed_values(self) -> frozenset[str]:
+        """The seeds, whatever they are called: one program's ``seed`` is another's ``random_state``."""
+        return frozenset(value for _, value in self.seed)
+
 
 def terms_of(params: Mapping[str, str], roles: ParamRoles = BY_NAME) -> Terms:
     """Sort a run's params, as they were logged, into options, seed and split."""

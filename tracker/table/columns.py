@@ -14,9 +14,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.runs import RunStatus, as_number, shown
+from tracker.runs import LOGGED_OPTIONS, RunStatus, as_number, shown
 from tracker.runs.samples import column_named
-from tracker.study.metric_roles import lower_is_better, part_of, words_of
+from tracker.study.metric_roles import RATE, lower_is_better, part_of, role_of, words_of
 from tracker.study.options import terms_of
 
 if TYPE_CHECKING:
@@ -122,6 +122,16 @@ def is_metric(name: str, values: Sequence[str]) -> bool:
     if not numbers or (words & _BITS and all(number == int(number) for number in numbers if math.isfinite(number))):
         return False
     return lower_is_better(name) is not None or part_of(name) is not None or bool(words & _MEASURED)
+
+
+def check_metrics(cells: Cells, names: Collection[str]) -> None:
+    """Raise `TableError` if a column that was named as a metric is an option, a seed or a fold by its name."""
+    for name in names:
+        is_option = name in LOGGED_OPTIONS or role_of(name)[0] == RATE or repeats(name)
+        if name in cells.header and is_option and lower_is_better(name) is None:
+            known = [other for place, other in enumerate(cells.header) if is_metric(other, cells.columns[place])]
+            others = f"; metrics are {', '.join(known[:_MOST_NAMED])}" if known else ""
+            raise cells.fail(f"{shown(name)} says how a run was trained, not how good it is{others}")
 
 
 def repeats(name: str) -> bool:

@@ -36,6 +36,7 @@ from tracker.table.columns import (
     STATUSES,
     Roles,
     as_option,
+    check_metrics,
     has_options,
     is_constant,
     is_metric,
@@ -87,8 +88,10 @@ def runs_of(
     Raises
     ------
     TableError
-        If a column that is needed is missing, a value isn't what it must be, or a sample is there twice in a run.
+        If a column that is needed is missing, a value isn't what it must be, a metric that was named is an option, or a
+        sample is there twice in a run.
     """
+    check_metrics(cells, metrics)
     samples, named = _of_samples(cells), dict.fromkeys(metrics, True) | dict.fromkeys((*params, *seeds), False)
     return _runs_of_rows(cells, named) if samples is None else _runs_of_samples(cells, samples, named, seeds)
 
