@@ -411,7 +411,14 @@ def steps_text(steps: LoggedSteps) -> str:
 def metric_words(metric: Metric) -> str:
     """Return what sentences call the primary metric: ``validation accuracy``, ``validation loss``, else its name."""
     named = f"training {metric.name}" if metric.is_of_fit else metric.name
+    if not metric.is_logged:
+        return "a metric"
     return "validation accuracy" if metric.is_accuracy else "validation loss" if metric.is_loss else named
+
+
+def number_for(metric: Metric) -> str:
+    """Return what a run without a rank did not log: ``a number for val_f1``."""
+    return f"a number for {metric.name}" if metric.is_logged else "a metric that ranks runs"
 
 
 def option_words(option: str) -> str:

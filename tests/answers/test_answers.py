@@ -418,11 +418,30 @@ class TestOtherPrograms:
     def test_a_metric_that_no_run_logged_is_said_once_in_the_lead(self) -> None:
         runs = [replace(make_run(n, None, {"C": str(n)}, metrics={"rmse": 1.0 * n}), tags={}) for n in (1, 2)]
         report = build_report("e", runs, metric="val_accuracy")
-        assert report.lead == (
-            "No run logged a number for val_accuracy. They did log rmse: --metric ranks them by any of these."
-        )
+        assert report.lead == ("No run logged a number for val_accuracy. They did log rmse: --metric ranks them by it.")
         assert report.limits[-1] != report.lead
         assert answer(report, "best").sentence == "No run logged a number for val_accuracy."
+
+    @pytest.mark.parametrize(
+        ("metrics", "lead"),
+        [
+            ({}, "No run logged a metric."),
+            (
+                {"epoch": 3.0},
+                "No run logged a metric that ranks runs. They did log epoch: --metric ranks them by it.",
+            ),
+        ],
+    )
+    def test_runs_without_any_metric_are_not_said_to_lack_one_that_nobody_named(
+        self, metrics: dict[str, float], lead: str
+    ) -> None:
+        report = build_report("e", [make_run(n, None, {"C": str(n)}, metrics=metrics) for n in (1, 2)])
+        assert report.title == "Two runs that cannot be ranked: none logged a metric to rank them by"
+        assert report.lead == lead
+        assert dict(report.facts)["Metric"] == "none logged"
+        assert answer(report, "options").sentence == (
+            "The effect of C is unknown: no runs that differ in it alone logged a metric."
+        )
 
     def test_an_estimators_own_text_names_no_run_if_its_params_do(self) -> None:
         texts = {c: f"LogisticRegression(C={c}, max_iter=300)" for c in ("0.1", "1")}

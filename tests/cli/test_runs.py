@@ -50,6 +50,13 @@ class TestMetric:
         log_run("1101")
         assert rows(tracker("runs").out)[0] == ["number", "run", "name", "correct", "best", "stop", "status", "age"]
 
+    def test_metric_that_is_asked_for_stands_there_in_the_reports_unit(self, tracker: Tracker) -> None:
+        Path("results.csv").write_text("lr,val_f1,val_acc\n0.1,0.8,85\n0.2,0.7,90\n")
+        assert [row[-2] for row in rows(tracker("runs", "results.csv", "--metric", "val_f1").out)[1:]] == ["0.8", "0.7"]
+        assert [row[-2] for row in rows(tracker("runs", "results.csv").out)[1:]] == ["0.85", "0.90"]
+        unknown = tracker("runs", "results.csv", "--metric", "val_f2")
+        assert (unknown.status, "did you mean val_f1" in unknown.err) == (2, True)
+
     def test_metric_is_named_in_json(self, tracker: Tracker) -> None:
         measured("val_f1", 0.75)
         (run,) = json.loads(tracker("runs", "--format", "json").out)

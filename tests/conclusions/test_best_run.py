@@ -155,7 +155,7 @@ class TestSentence:
         study = studied(*(made(i, right, seed=str(i)) for i, right in enumerate(rights)))
         assert sentence_of(study, "best_run") == (
             "Run 1 has the most validation clips correct, 26/30 (86.7%). The other three have 25, 1 clip fewer, which "
-            "chance easily explains. On a new sample of clips it would be the sole winner about 63% of the time."
+            "chance easily explains. On a new sample of clips it would be the sole winner about 65% of the time."
         )
 
     def test_sentence_says_which_are_not_worse(self, made: MakeRun, studied: MakeStudy) -> None:

@@ -280,7 +280,9 @@ class TestSentence:
             "least three of each."
         )
 
-    def test_sentence_names_no_pair_of_several_values_with_too_few_runs(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_sentence_names_no_pair_of_several_values_with_too_few_runs(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         runs = [made(i, "1110", {"kernel_size": str(i)}, seed=None) for i in (3, 5, 7)]
         begins = "Too few runs to judge kernel size: no two of its three values have the three"
         assert sentence_of(studied(*runs), "option_effect") == f"{begins} comparable runs each that a test takes."

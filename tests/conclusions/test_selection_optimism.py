@@ -95,7 +95,7 @@ class TestSentence:
         assert sentence.startswith(
             "Run 1 was picked using these same clips, so 58% is optimistic. On new clips, expect"
         )
-        assert "about 48% (95% interval 37–60%)" in sentence
+        assert "about 49% (95% interval 37–58%)" in sentence
 
     def test_sentence_counts_the_choice_of_the_epoch(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = [made(i, "1100", seed=str(i), by_epoch=["0110", "1100"], val_loss=[0.9, 0.8]) for i in range(2)]

@@ -12,6 +12,7 @@ from tracker.render.tables import (
     configurations,
     facts,
     legend,
+    other_column,
     results,
     score_writer,
     section_columns,
@@ -20,6 +21,7 @@ from tracker.render.tables import (
 )
 from tracker.report import Section, build_report
 from tracker.study.metrics import Metric
+from tracker.study.other_metrics import LoggedValue, OtherMetric
 
 if TYPE_CHECKING:
     from tracker.report import Report, RunEntry
@@ -62,6 +64,12 @@ class TestTableColumns:
         columns = table_columns(by_metric(report, "val_mae", MAE))
         assert [column.title for column in columns] == ["val_mae", "Loss", "Best epoch", "Stop epoch"]
         assert [column.primary for column in columns] == [True, False, False, False]
+
+    def test_table_columns_write_the_training_loss_as_the_validation_loss(self, report: Report) -> None:
+        values = (*(LoggedValue(loss, 1, None) for loss in (0.61, 0.5, 1.25)), None)
+        other = OtherMetric("loss", "training", values, is_fraction=False)
+        cell = other_column(other, report.entries).cell
+        assert [cell(entry) for entry in report.entries] == ["0.610", "0.500", "1.25", "–"]
 
     def test_table_columns_tell_values_of_a_metric_apart(self, report: Report) -> None:
         found = by_metric(report, "val_mae", MAE)

@@ -130,7 +130,10 @@ class TestBuildReport:
     @pytest.mark.parametrize(
         ("params", "runs"),
         [
-            ([{"seed": "0"}, {"seed": "1"}, {"random_state": "0"}, {"random_state": "1"}], "4 of 1 configuration, 2 seeds"),
+            (
+                [{"seed": "0"}, {"seed": "1"}, {"random_state": "0"}, {"random_state": "1"}],
+                "4 of 1 configuration, 2 seeds",
+            ),
             ([{"C": "1", "seed": "0"}, {"C": "2", "seed": "0"}], "2, one seed each"),
             ([{"C": "1", "seed": "0"}, {"C": "2"}], "2"),
         ],

@@ -261,6 +261,9 @@ class TestReading:
         (tmp_path / "a.db").write_text("a text as long as this one is no database\n" * 100)
         with pytest.raises(StoreError, match="not a SQLite file, and so not a store: give another"):
             state_of(tmp_path / "a.db")
+        (tmp_path / "results.csv").write_text("lr,accuracy\n0.1,0.8\n")
+        with pytest.raises(StoreError, match=r"and so not a store: give another --tracking-uri$"):
+            state_of(tmp_path / "results.csv")
 
     def test_reading_says_that_a_folder_is_none(self, tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="is a folder: move it away"):

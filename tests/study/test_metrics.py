@@ -176,10 +176,11 @@ class TestCheckLogged:
         [
             ("f1", "did you mean val_f1?"),
             ("val_accurracy", "did you mean val_accuracy or accuracy?"),
-            ("quality", "logged are val_accuracy, val_f1, accuracy"),
+            ("quality", "logged are test_EER, val_accuracy, val_f1, accuracy"),
+            ("test_ee", "did you mean test_EER?"),
         ],
     )
     def test_check_logged_names_the_nearest_metrics(self, made: MakeRun, name: str, hint: str) -> None:
         with pytest.raises(UnknownMetricError) as raised:
-            check_logged([made(1, val_f1=[0.1], val_accuracy=[0.5], accuracy=[0.6])], name)
+            check_logged([made(1, val_f1=[0.1], val_accuracy=[0.5], accuracy=[0.6], test_EER=[0.2])], name)
         assert str(raised.value) == f"no run logged the metric {name!r}; {hint}"

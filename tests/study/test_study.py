@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,20 @@ from tracker.study.options import design_of
 from tracker.study.study import MOST_LEVELS, contrasts
 
 if TYPE_CHECKING:
-    from tests.builders import Grid, Params
+    from tests.builders import Grid, MakeRun, MakeStudy, Params
+
+
+class TestRandomSeed:
+    def test_resampling_depends_on_what_runs_have_correct_not_on_their_ids(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        seeds = {
+            studied(made(a, "1101", seed="0"), made(b, "1000", seed="1")).random_seed(runs)
+            for (a, b), runs in product([(1, 2), (3, 9)], [(0, 1), (1, 0)])
+        }
+        other = studied(made(1, "1101", seed="0"), made(2, "0001", seed="1")).random_seed([0, 1])
+        assert len(seeds) == 1
+        assert other not in seeds
 
 
 class TestContrasts:

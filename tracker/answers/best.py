@@ -28,6 +28,7 @@ from tracker.wording import (
     losses,
     metric_text,
     metric_words,
+    number_for,
     number_word,
     p_number,
     percent,
@@ -54,7 +55,7 @@ def best(findings: Findings) -> Answer | None:
     question = f"Which {what} is best?"
     found = next(iter([*findings.of_kind("best_configuration"), *findings.of_kind("best_run")]), None)
     if not findings.study.ranking:
-        why = f"No run logged a number for {findings.study.metric.name}."
+        why = f"No run logged {number_for(findings.study.metric)}."
         ids = tuple(conclusion.id for conclusion in findings.of_kind("best_run"))
         return Answer("best", question, "Unknown", why, conclusions=ids)
     if len(findings.standings) == 1:

@@ -271,7 +271,7 @@ def naming_params() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricOptions:
-    """By which metric runs are compared, and how strictly: each field is an option of the command line."""
+    """By which metric runs are ranked: each field is an option of the command line."""
 
     metric: Annotated[
         str | None,
@@ -292,12 +292,18 @@ class MetricOptions:
             rich_help_panel=_ANALYSIS,
         ),
     ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonOptions(MetricOptions):
+    """By which metric runs are compared, and how strictly."""
+
     alpha: Annotated[float, _fraction("Significance level: accepted false-positive rate", ALPHAS)] = 0.05
     margin: Annotated[float, _fraction("Equivalence margin: smallest accuracy difference that matters", MARGINS)] = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnalysisOptions(ParamOptions, MetricOptions):
+class AnalysisOptions(ParamOptions, ComparisonOptions):
     """Which runs are compared, and how."""
 
     @property
@@ -308,7 +314,7 @@ class AnalysisOptions(ParamOptions, MetricOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListedRuns(ParamOptions):
+class ListedRuns(ParamOptions, MetricOptions):
     """The runs of one experiment, or those with some tags."""
 
     tag: Annotated[
@@ -426,10 +432,9 @@ def _read_table(context: typer.Context, results: Path, analysis: Any) -> Experim
     from tracker.recording.tables import load_table
 
     _check_table_alone(context, results)
-    metric = getattr(analysis, "metric", None)
     found = load_table(
         results,
-        metrics=() if metric is None else (metric,),
+        metrics=() if analysis.metric is None else (analysis.metric,),
         params=(*analysis.option_param, *analysis.ignore),
         seeds=analysis.seed_param,
         selection=getattr(analysis, "selection", ALL_RUNS),
@@ -485,13 +490,20 @@ def read_selected(context: typer.Context, results: Path | None, analysis: Select
     return found
 
 
-def report_on(experiment_runs: ExperimentRuns, analysis: AnalysisOptions, **cover: Any) -> Report:
-    """Conclude from runs what the options ask for; `cover` has the report's title, author and introduction."""
-    from tracker.recording.reports import build_report
+@contextmanager
+def naming_metric() -> Iterator[None]:
+    """Have an error about a metric that no run logged name the option of the command line."""
     from tracker.study.metrics import UnknownMetricError
 
     try:
-        with naming_params():
-            return build_report(experiment_runs, **analysis.question, **cover)
+        yield
     except UnknownMetricError as error:
         raise typer.BadParameter(str(error), param_hint="--metric") from error
+
+
+def report_on(experiment_runs: ExperimentRuns, analysis: AnalysisOptions, **cover: Any) -> Report:
+    """Conclude from runs what the options ask for; `cover` has the report's title, author and introduction."""
+    from tracker.recording.reports import build_report
+
+    with naming_metric(), naming_params():
+        return build_report(experiment_runs, **analysis.question, **cover)

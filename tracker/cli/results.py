@@ -22,6 +22,7 @@ from tracker.cli.options import (
     RunName,
     SelectionAnalysis,
     TrackingUri,
+    naming_metric,
     naming_params,
     read_results,
     read_runs,
@@ -451,7 +452,7 @@ def runs(
 
     experiment_runs = read_results(context, results, analysis)
     listed_runs = _tagged(experiment_runs, analysis.tag)
-    with naming_params():
+    with naming_metric(), naming_params():
         study, numbers = _listed(experiment_runs, listed_runs, analysis)
     if form == "json":
         records = [_record(study, run, numbers) for run in range(len(listed_runs))]
@@ -497,12 +498,17 @@ def _listed(
 ) -> tuple[Study, Mapping[str, int]]:
     """Return runs of an experiment, and the numbers that a report gives to those that it concludes from, by id."""
     from tracker.report.build import report_study
-    from tracker.study.metrics import primary_metric
+    from tracker.study.metrics import check_logged, in_one_unit, primary_metric
     from tracker.study.study import study_of
 
-    runs, metric = experiment_runs.runs, experiment_runs.tags.get("tracker.metric")
-    reported, _ = report_study(runs, metric=metric, named=analysis.named)
-    study = study_of(listed, primary_metric(runs, metric), alpha=0.05, margin=0.05, roles=reported.design.roles)
+    if analysis.metric:
+        check_logged(experiment_runs.runs, analysis.metric)
+    name, minimise = analysis.metric or experiment_runs.tags.get("tracker.metric"), analysis.minimise
+    reported, _ = report_study(experiment_runs.runs, metric=name, minimise=minimise, named=analysis.named)
+    runs, listed_ids = in_one_unit(experiment_runs.runs), {run.run_id for run in listed}
+    metric = reported.metric if reported.results else primary_metric(runs, name, minimise=minimise)
+    shown = [run for run in runs if run.run_id in listed_ids]
+    study = study_of(shown, metric, alpha=0.05, margin=0.05, roles=reported.design.roles)
     return study, {result.run_id: result.number for result in reported.results}
 
 

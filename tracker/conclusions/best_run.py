@@ -36,6 +36,7 @@ from tracker.wording import (
     losses,
     metric_text,
     metric_words,
+    number_for,
     number_word,
     percent,
     percent_cell,
@@ -98,7 +99,7 @@ class BestRun(Details):
         if self.why == Obstacle.NO_METRIC:
             having = [run_id for run_id in conclusion.runs if run_id not in self.indistinguishable]
             who = f"only {wording.run(having[0])}" if having else "no run"
-            return f"The best run is unknown: {who} logged a number for {wording.metric.name}."
+            return f"The best run is unknown: {who} logged {number_for(wording.metric)}."
         if self.folds:
             return _configuration_text(conclusion, self, wording)
         parts = [_score_text(conclusion, self, wording)]

@@ -18,7 +18,7 @@ from tracker.conclusions.conclusion import Table
 from tracker.conclusions.stability import Spread
 from tracker.render.sanitize import plain
 from tracker.report.ranking_metric import value_words
-from tracker.study.metric_roles import part_of
+from tracker.study.metric_roles import LOSS, part_of, role_of
 from tracker.study.metrics import is_fraction
 from tracker.wording import NONE
 
@@ -74,7 +74,7 @@ def _accuracy(result: RunResult) -> float | None:
     return result.accuracy.fraction if result.accuracy else result.val_accuracy
 
 
-LOSS = _column("Loss", wording.metric_text, lambda result: result.val_loss)
+VAL_LOSS = _column("Loss", wording.metric_text, lambda result: result.val_loss)
 BEST = _column("Best epoch", wording.whole_cell, lambda result: result.best_epoch)
 KEPT = _column("Kept epoch", wording.whole_cell, lambda result: result.kept_epoch)
 STOP = _column("Stop epoch", wording.whole_cell, lambda result: result.stop_epoch)
@@ -104,7 +104,7 @@ def table_columns(report: Report) -> tuple[Column, ...]:
         Column("%", percent_correct, primary=uncounted),
         _INTERVAL,
         *(() if metric.is_accuracy else (Column(_score_title(metric), score_writer(entries), primary=True),)),
-        *(() if metric.is_loss else (LOSS,)),
+        *(() if metric.is_loss else (VAL_LOSS,)),
         *(other_column(other, entries) for other in report.other_metrics.shown),
     )
     return _occurring(columns, entries)
@@ -116,6 +116,8 @@ def other_column(other: OtherMetric, entries: Sequence[RunEntry]) -> Column:
     training = " (training)" if other.part == "training" and part_of(other.name) is None else ""
     numbers = [value.value for value in values.values()]
     write = wording.percent_number_cell if other.is_fraction else _writer(numbers)
+    if role_of(other.name)[0] == LOSS:
+        write = wording.metric_text  # as the validation loss is written
 
     def cell(entry: RunEntry) -> Markup:
         value = values.get(entry.run.run_id)

@@ -427,7 +427,7 @@ def _results(comparison: Comparison) -> Iterator[tuple[str, Markup, Markup]]:
     yield row("95% interval", tables.accuracy_interval)
     if not (comparison.metric.is_loss or comparison.metric.is_accuracy):
         yield row(comparison.metric.name, tables.score_writer(entries))
-    yield row("validation loss", tables.LOSS.cell)
+    yield row("validation loss", tables.VAL_LOSS.cell)
     for other in comparison.other_metrics.shown:
         column = tables.other_column(other, entries)
         yield row(column.title, column.cell)

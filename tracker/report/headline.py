@@ -26,6 +26,7 @@ from tracker.wording import (
     is_informative,
     metric_text,
     metric_words,
+    number_for,
     number_word,
     option_words,
     p_text,
@@ -153,7 +154,7 @@ def _untested_title(findings: Findings) -> str:
 def _single_title(findings: Findings) -> str:
     standing = findings.standings[0]
     if standing.mean is None:
-        return f"One run, without a number for {findings.study.metric.name}"
+        return f"One run, without {number_for(findings.study.metric)}"
     if standing.correct is None:
         return f"One run: {score_words(findings, standing)}"
     return f"One run: {standing.correct} of {standing.n} validation clips correct ({percent(standing.mean)})"
@@ -161,13 +162,14 @@ def _single_title(findings: Findings) -> str:
 
 def _unranked_title(findings: Findings) -> str:
     """Return the title if there is only one configuration, or no two that can be ranked."""
-    name, runs = findings.study.metric.name, capitalised(count_words(len(findings.study.results), "run"))
+    metric, runs = findings.study.metric, capitalised(count_words(len(findings.study.results), "run"))
     if findings.on_different_clips:
         return f"{runs} on different validation clips, which cannot be ranked"
     if len(findings.standings) > 1:
-        return f"{runs} that cannot be ranked by {name}"
+        by = f" by {metric.name}" if metric.is_logged else ": none logged a metric to rank them by"
+        return f"{runs} that cannot be ranked{by}"
     (standing,) = findings.standings
-    result = f", without a number for {name}" if standing.mean is None else f": {score_words(findings, standing)}"
+    result = f", without {number_for(metric)}" if standing.mean is None else f": {score_words(findings, standing)}"
     return f"One configuration{result}"
 
 

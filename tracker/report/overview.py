@@ -17,7 +17,17 @@ from tracker.study.contradictions import Contradiction
 from tracker.study.metric_roles import lower_is_better
 from tracker.study.metrics import logged_name
 from tracker.study.options import as_whole
-from tracker.wording import capitalised, count_words, listing, metric_text, metric_words, percent, points, steps_text
+from tracker.wording import (
+    capitalised,
+    count_words,
+    listing,
+    metric_text,
+    metric_words,
+    number_for,
+    percent,
+    points,
+    steps_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -104,8 +114,9 @@ def unlogged_metric(study: Study) -> str:
     """Return what runs logged instead of the primary metric."""
     logged = {name for result in study.results for name in (*result.run.metrics, *result.run.curves)}
     others = sorted(logged, key=lambda name: (lower_is_better(name) is None, name))[:_MOST_NAMED]
-    instead = f" They did log {listing(others)}: --metric ranks them by any of these." if others else ""
-    return f"No run logged a number for {study.metric.name}.{instead}"
+    them = "any of these" if len(others) > 1 else "it"
+    instead = f" They did log {listing(others)}: --metric ranks them by {them}." if others else ""
+    return f"No run logged {number_for(study.metric) if study.metric.is_logged or others else 'a metric'}.{instead}"
 
 
 def _limits_of_steps(study: Study, wording: Wording) -> Iterator[str]:

@@ -20,6 +20,8 @@ _MOST_NAMED = 3  # metrics that could rank the runs instead
 
 def metric_fact(metric: Metric) -> str:
     """Return the primary metric for the head of a report: ``validation accuracy``, ``val_mae (lower is better)``."""
+    if not metric.is_logged:
+        return "none logged"
     if metric.is_standard:
         return metric_words(metric)
     better = "lower" if metric.lower_is_better else "higher"

@@ -56,6 +56,9 @@ BUSY_S = 20.0  # seconds to wait for a writer's exclusive lock: MLflow's own wri
 _PRIMARY = 0xFF  # the part of SQLite's error codes that tells what kind of error it is
 
 # The kinds that waiting does not cure: a table that is missing, a page that is, another kind of file.
+_OF_TEXTS = frozenset(
+    {".csv", ".tsv", ".txt", ".md", ".json", ".yaml", ".yml", ".py", ".log"}
+)  # never a store's suffix
 _DAMAGED = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 # In a script of Alembic's; the first one has ``down_revision = None``.
@@ -296,6 +299,8 @@ def reading(database: Path) -> Iterator[sqlite3.Connection]:
         message, code = f"cannot read the store {database}: {damage_of(error)}", _code_of(error)
         if code == sqlite3.SQLITE_NOTADB and not _shows_schema(database):
             message = f"cannot read the store {database}: not a SQLite file, and so not a store"
+            if database.suffix.lower() in _OF_TEXTS:
+                raise BrokenError(f"{message}: give another --tracking-uri") from error
         if code in _DAMAGED:
             known, unknown = (
                 "`tracker repair` sets it aside and creates it again from the journals",

@@ -56,6 +56,7 @@ class Metric:
     is_fraction: bool = True  # False if an accuracy was logged in per cent or otherwise above 1
     is_of_fit: bool = False  # whether it is a training metric whose name doesn't say so
     is_picked: bool = False  # whether nobody named it
+    is_logged: bool = True  # False if nobody named one, and no run logged any that could be picked
     others: tuple[str, ...] = ()  # which else could have been picked, the first choice first
 
     @property
@@ -119,6 +120,7 @@ def primary_metric(runs: Sequence[Run], name: str | None, *, minimise: bool | No
         is_fraction=judged or not above_one,
         is_of_fit=part_of(chosen) is None and parts_measured(runs, [chosen])[chosen] == "training",
         is_picked=not name,
+        is_logged=bool(name or picked),
         others=tuple(picked[1:]),
     )
 
@@ -281,7 +283,8 @@ def check_logged(runs: Sequence[Run], name: str) -> None:
         predicted = quantity == ACCURACY and any(run.validation for run in runs)
         if predicted or final:
             return
-    near = difflib.get_close_matches(name.lower(), sorted(logged, key=len), _MOST_NAMED, _NEAR)
+    by_lower = {metric.lower(): metric for metric in sorted(logged, key=len, reverse=True)}
+    near = [by_lower[m] for m in difflib.get_close_matches(name.lower(), by_lower, _MOST_NAMED, _NEAR)]
     within = [metric for metric in sorted(logged) if set(words_of(name)) <= set(words_of(metric))]
     nearest = list(dict.fromkeys([*within, *near]))[:_MOST_NAMED]
     others = sorted(

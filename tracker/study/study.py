@@ -279,9 +279,14 @@ class Study:
         return -self.margin < interval_90[0] and interval_90[1] < self.margin
 
     def random_seed(self, runs: Iterable[int]) -> int:
-        """Return a seed for resampling that depends on these runs' ids and nothing else, not on their order."""
-        text = "\n".join(sorted(self.ids(runs)))
-        return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+        """Return a seed for resampling that depends on what these runs have correct: not on their ids or their order.
+
+        So the same results give the same intervals wherever they were logged.
+        """
+        results = (self.results[run] for run in runs)
+        correct = ((result.correct_by_clip, result.score) for result in results)
+        texts = sorted(repr(score).encode() if of_run is None else of_run.tobytes() for of_run, score in correct)
+        return int.from_bytes(hashlib.sha256(b"\n".join(texts)).digest()[:8], "big")
 
 
 def _block(result: RunResult) -> ClipSet | None:
