@@ -114,11 +114,15 @@ class OptionEffect(Details):
             if changed:
                 return f"{begun(name)} was never varied on its own: {changed} changed with it."
             return f"{begun(name)} changed only between runs on different clips, so its effect is unknown."
+        return self._tested_text(option, wording)
+
+    def _tested_text(self, option: str, wording: Wording) -> str:
+        """Return what the clearest contrast shows; nothing of one if all have too few runs."""
         first = leading(self.contrasts)
         if self.n_contrasts > 1 and all(map(_is_of_too_few, self.contrasts)):
             those = "matched pairs" if any(c.pairs for c in self.contrasts) else "comparable runs each"
             values = f"no two of its {number_word(len(self.levels))} values"
-            return f"Too few runs to judge {name}: {values} have the three {those} that a test takes."
+            return f"Too few runs to judge {option_words(option)}: {values} have the three {those} that a test takes."
         text = _contrast_text(option, first, wording)
         also = [c for c in self.contrasts if c.verdict == "supported" and c is not first]
         if first.verdict != "supported" or self.n_contrasts < 2:

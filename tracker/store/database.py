@@ -56,10 +56,8 @@ BUSY_S = 20.0  # seconds to wait for a writer's exclusive lock: MLflow's own wri
 _PRIMARY = 0xFF  # the part of SQLite's error codes that tells what kind of error it is
 
 # The kinds that waiting does not cure: a table that is missing, a page that is, another kind of file.
-_OF_TEXTS = frozenset(
-    {".csv", ".tsv", ".txt", ".md", ".json", ".yaml", ".yml", ".py", ".log"}
-)  # never a store's suffix
 _DAMAGED = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_OF_TEXTS = frozenset({".csv", ".tsv", ".txt", ".md", ".json", ".yaml", ".yml", ".py", ".log"})  # no store ends so
 
 # In a script of Alembic's; the first one has ``down_revision = None``.
 _REVISION = re.compile(r'^(revision|down_revision)\b[^=]*= *["\'](\w+)["\']', re.MULTILINE)
