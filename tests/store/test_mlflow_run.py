@@ -27,6 +27,7 @@ from tracker.store import (
     run_of_journal,
 )
 from tracker.store.mlflow_run import (
+    EVALUATION,
     JOURNAL_TAG,
     MetricRow,
     Record,
@@ -215,6 +216,24 @@ class TestAssemble:
         assert (predictions.table, predictions.correct.tolist()) == ("eval/preds.json", [True, False])
         assert held.unreadable == ()
         assert (assembled([logged], files | WHOLE).runs[0].validation or predictions).table == ""
+
+    @pytest.mark.parametrize(
+        ("header", "is_read"),
+        [
+            ("inputs,species,guess,right/score", True),
+            ("inputs,species,outputs,right/score", True),
+            ("inputs,prediction,species,right/score", True),
+            ("inputs,one,other,right", False),
+        ],
+    )
+    def test_assemble_reads_a_table_of_evaluate_whatever_its_label_is_called(self, header: str, is_read: bool) -> None:
+        logged = record("a")
+        logged.tags["mlflow.loggedArtifacts"] = json.dumps([{"path": EVALUATION, "type": "table"}])
+        right = [1, 0, 1, 0] if header.endswith("score") else ["x", "y", "x", "y"]
+        data = [[f"text {i}", *pair, right[i]] for i, pair in enumerate(("xx", "yx", "yy", "xy"))]
+        table = json.dumps({"columns": header.split(","), "data": data}).encode()
+        predictions = assembled([logged], {EVALUATION: table}).runs[0].validation
+        assert (predictions is not None and predictions.correct.tolist() == [True, False, True, False]) == is_read
 
     def test_assemble_takes_files_that_are_not_there_for_missing_and_not_for_broken(self) -> None:
         held = assembled([record("a")], {})

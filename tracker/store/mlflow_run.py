@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count, islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -60,6 +61,7 @@ DATASET_TAG = "tracker.dataset"
 CONTEXT_TAG = "mlflow.data.context"  # of a dataset that a run used: what for
 
 TABLES_TAG = "mlflow.loggedArtifacts"  # of `mlflow.log_table`: a JSON list of paths
+EVALUATION = "eval_results_table.json"  # what `mlflow.evaluate` calls its table
 _OF_OTHER_DATA = frozenset({"train", "training", "test", "testing", "holdout"})
 _MOST_TABLES = 10  # of a run that are looked at
 
@@ -424,7 +426,8 @@ class _Files:
         """
         found = self.read(record, run_files.VALIDATION, run_files.parse_predictions)
         for path in () if found else _logged_tables(record.tags):
-            table = self.read(record, path, run_files.parse_logged_table)
+            is_evaluated = path.rpartition("/")[2] == EVALUATION
+            table = self.read(record, path, partial(run_files.parse_logged_table, is_evaluated=is_evaluated))
             if table is not None:
                 return replace(table, table=path)
         return found

@@ -20,6 +20,7 @@ import zipfile
 import zlib
 from array import array
 from dataclasses import replace
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from tracker.runs.samples import (
     MOST_CLASSES,
     MOST_SAMPLES,
     SUM_TOLERANCE,
+    SampleColumns,
     class_columns,
     class_names,
     column_named,
@@ -47,6 +49,7 @@ DATASET = "dataset.csv"
 REPORT = "report.html"  # on the experiment that the run belongs to
 
 _LEADING = ["clip", "label", "predicted"]
+_SCORE = "/score"  # at the end of the name of a column of scores, in a table of `mlflow.evaluate`
 _EPOCHS = ("epoch", "step")
 _LONGEST_CLASS, _LARGEST_CLASS = 200, 10**15  # characters of a class's name in a table, and its number
 _ARRAYS = ("probabilities", "clips", "labels", "classes")
@@ -119,12 +122,12 @@ def parse_predictions(data: bytes) -> Predictions:
     return Predictions(clips, labels, classes, probabilities)
 
 
-def parse_logged_table(data: bytes) -> Predictions | None:
+def parse_logged_table(data: bytes, *, is_evaluated: bool = False) -> Predictions | None:
     """Read predictions from a table that `mlflow.log_table` or `mlflow.evaluate` wrote, with or without probabilities.
 
     It is JSON with ``columns`` and ``data``, a row a sample. None if it isn't such a table, no column is a label and
     none a prediction, or what they hold are no classes, as numbers and free texts aren't. A sample without a name is
-    called by its row.
+    called by its row. In a table of `mlflow.evaluate` the label and the prediction may have any name.
 
     Raises ValueError if the table is too large, a row is incomplete, or a sample is listed twice.
     """
@@ -138,12 +141,12 @@ def parse_logged_table(data: bytes) -> Predictions | None:
     if not isinstance(header, list) or not all(isinstance(name, str) for name in header) or not isinstance(rows, list):
         return None
     columns = sample_columns(header)
+    if rows and is_evaluated:
+        _check_rows(header, rows)
+        columns = _with_classes(header, rows, columns)
     if columns.label is None or columns.predicted is None or not rows:
         return None
-    _check_number("rows", len(rows), MOST_SAMPLES)
-    for row in rows:
-        if not isinstance(row, list) or len(row) != len(header):
-            raise ValueError(f"a row must have {len(header)} fields, got {str(row)[:200]!r}")
+    _check_rows(header, rows)
     epoch = column_named(header, _EPOCHS)
     if epoch is not None and len({str(row[epoch]) for row in rows}) > 1:  # the table grew from epoch to epoch
         rows = [row for row in rows if row[epoch] == rows[-1][epoch]]
@@ -161,6 +164,43 @@ def parse_logged_table(data: bytes) -> Predictions | None:
     )
     shares = _shares(header, rows, of_labels, chosen)
     return replace(predictions_of_classes(samples, of_labels, chosen, shares), is_numbered=is_numbered)
+
+
+def _check_rows(header: Sequence[str], rows: Sequence[Any]) -> None:
+    _check_number("rows", len(rows), MOST_SAMPLES)
+    for row in rows:
+        if not isinstance(row, list) or len(row) != len(header):
+            raise ValueError(f"a row must have {len(header)} fields, got {str(row)[:200]!r}")
+
+
+def _with_classes(header: Sequence[str], rows: Sequence[Sequence[Any]], columns: SampleColumns) -> SampleColumns:
+    """Return the columns with the label and the prediction under other names, if only two columns share classes.
+
+    `mlflow.evaluate` has the label before the prediction.
+    """
+    known = (columns.label, columns.predicted)
+    if None not in known:
+        return columns
+    own = {columns.sample, columns.group, columns.correct}
+    values = {
+        place: {_class_text(row[place]) for row in rows}
+        for place, name in enumerate(header)
+        if place in known or (place not in own and not name.endswith(_SCORE))
+    }
+    classes = {
+        p: found for p, found in values.items() if None not in found and 1 < len(found) <= max(2, len(rows) // 2)
+    }
+    pairs = [
+        (a, b)
+        for a, b in combinations(classes, 2)
+        if len(classes[a] & classes[b]) > 1 and {None, a, b}.issuperset(known)
+    ]
+    if len(pairs) != 1:
+        return columns
+    label, predicted = pairs[0]
+    if columns.label == predicted or columns.predicted == label:
+        label, predicted = predicted, label
+    return replace(columns, label=label, predicted=predicted)
 
 
 def _class_text(value: object) -> str | None:
