@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tests.lazy import Lazy
 from tests.running import SMALL_NETWORK
 from tracker.runs import Configuration, Plateau, RunPlan, Spectrogram
 from tracker.training.batches import LabelledImages, TrainingData
@@ -13,7 +16,12 @@ from tracker.training.batches import LabelledImages, TrainingData
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from numpy.typing import NDArray
+
+    from tracker.training.fit import BuiltNetwork
     from tracker.training.result import Epoch
+
+build = Lazy("tracker.training.fit", "BuiltNetwork")
 
 FRAMES = 16
 SEGMENT_S = FRAMES * 512 / 22_050
@@ -59,3 +67,25 @@ def watchful(keep: str = "best", **options: object) -> RunPlan:
 
 def without_clock(epochs: Iterable[Epoch]) -> list[dict[str, float]]:
     return [{name: value for name, value in e.metrics.items() if name != "epoch_seconds"} for e in epochs]
+
+
+def untrained(asked: RunPlan) -> BuiltNetwork:
+    """The network of a plan as it is when it has just been built: its steps are traced for the first training alone.
+
+    It is one for all plans that differ in nothing but how long they train, so that a result's model is trained on.
+    """
+    few = {"epochs": 1, "plateau": None, "early_stopping_patience": None, "keep": "best"}
+    built, initial = _built(replace(asked, configuration=replace(asked.configuration, **few)))
+    for variable, value in zip(_variables(built), initial, strict=True):
+        variable.assign(value)
+    return built
+
+
+@cache
+def _built(asked: RunPlan) -> tuple[BuiltNetwork, list[NDArray[np.generic]]]:
+    built = build.of(asked, 2)
+    return built, [variable.numpy() for variable in _variables(built)]
+
+
+def _variables(built: BuiltNetwork) -> list[Any]:
+    return [*built.model.variables, *built.model.optimizer.variables]

@@ -7,14 +7,24 @@ import os
 import random
 import signal
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
 
 from tests.lazy import Lazy
 from tests.processes import Forked
-from tests.training.sets import DEFAULT_NETWORK, FRAMES, data, misleading, part, plan, watchful, without_clock
+from tests.training.sets import (
+    DEFAULT_NETWORK,
+    FRAMES,
+    data,
+    misleading,
+    part,
+    plan,
+    untrained,
+    watchful,
+    without_clock,
+)
 from tracker.errors import TrainingError
 from tracker.replay import early_stopping
 from tracker.runs import Plateau, RunPlan
@@ -25,6 +35,8 @@ from tracker.training.result import Epoch
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from tracker.training.result import TrainingResult
 
@@ -39,10 +51,20 @@ class KilledError(Exception):
     """Stands in for a kill: nothing of the training's own catches it."""
 
 
-def whole(asked: RunPlan, given: TrainingData, **options: object) -> tuple[TrainingResult, list[Epoch]]:
+class Outcome(NamedTuple):
+    """What a training ends with, while its network goes on to be trained by others."""
+
+    result: TrainingResult
+    weights: list[NDArray[np.float32]]
+
+
+def whole(asked: RunPlan, given: TrainingData, **options: object) -> tuple[Outcome, list[Epoch]]:
     """Return the outcome of training in one go, and the epochs told of."""
     epochs: list[Epoch] = []
-    return train(asked, given, on_epoch=epochs.append, **options), epochs
+    if "built" not in options:
+        options["built"] = untrained(asked)
+    result = train(asked, given, on_epoch=epochs.append, **options)
+    return Outcome(result, result.model.get_weights()), epochs
 
 
 def killed(asked: RunPlan, given: TrainingData, folder: Path, *, batches: int, **options: object) -> list[Epoch]:
@@ -54,8 +76,9 @@ def killed(asked: RunPlan, given: TrainingData, folder: Path, *, batches: int, *
         if next(left, None) is None:
             raise KilledError
 
+    built = untrained(asked)
     with pytest.raises(KilledError):
-        train(asked, given, on_epoch=epochs.append, on_batch=on_batch, checkpoints=folder, **options)
+        train(asked, given, on_epoch=epochs.append, on_batch=on_batch, checkpoints=folder, built=built, **options)
     return epochs
 
 
@@ -73,14 +96,15 @@ def train_until_killed(keep: str, folder: Path, batches: int) -> None:
     train(watchful(keep), misleading(), on_epoch=on_epoch, on_batch=on_batch, checkpoints=folder)
 
 
-def assert_same(outcome: TrainingResult, expected: TrainingResult) -> None:
-    np.testing.assert_equal(outcome.metrics, expected.metrics)
-    assert outcome.kept_epoch == expected.kept_epoch
-    np.testing.assert_array_equal(outcome.validation.probabilities, expected.validation.probabilities)
+def assert_same(outcome: Outcome, expected: Outcome) -> None:
+    result, other = outcome.result, expected.result
+    np.testing.assert_equal(result.metrics, other.metrics)
+    assert result.kept_epoch == other.kept_epoch
+    np.testing.assert_array_equal(result.validation.probabilities, other.validation.probabilities)
     np.testing.assert_array_equal(
-        outcome.validation_by_epoch.probabilities, expected.validation_by_epoch.probabilities, strict=True
+        result.validation_by_epoch.probabilities, other.validation_by_epoch.probabilities, strict=True
     )
-    for weights, others in zip(outcome.model.get_weights(), expected.model.get_weights(), strict=True):
+    for weights, others in zip(outcome.weights, expected.weights, strict=True):
         np.testing.assert_array_equal(weights, others, strict=True)
 
 
@@ -108,8 +132,8 @@ def counting(counters: dict[str, object]) -> Callable[[Checkpoint], dict[str, ob
 def uninterrupted(request):
     """A plan with its outcome and its epochs; its rate drops, and it stops before its limit and after its best."""
     asked = watchful(request.param)
-    outcome, epochs = whole(asked, misleading())
-    assert outcome.metrics["best_epoch"] < outcome.metrics["stop_epoch"] < 40
+    outcome, epochs = whole(asked, misleading(), built=None)
+    assert outcome.result.metrics["best_epoch"] < outcome.result.metrics["stop_epoch"] < 40
     assert len({epoch.metrics["learning_rate"] for epoch in epochs}) > 1
     return asked, outcome, epochs
 
@@ -152,10 +176,10 @@ class TestTrainThatWasKilled:
             if epoch.number == 2:
                 raise KeyboardInterrupt
 
-        first = train(asked, misleading(), on_epoch=interrupt, checkpoints=tmp_path)
+        first = train(asked, misleading(), on_epoch=interrupt, checkpoints=tmp_path, built=untrained(asked))
         assert first.interrupted
         outcome, told = whole(asked, misleading(), checkpoints=tmp_path)
-        assert not outcome.interrupted
+        assert not outcome.result.interrupted
         assert_same_epochs(told, expected_epochs[2:])
         assert_same(outcome, expected)
 
@@ -197,7 +221,7 @@ class TestARealKill:
         assert process.returncode == -signal.SIGKILL
         assert out.split() == ["1", "2", "3"]
         assert_same_epochs([*finished_epochs(tmp_path)], expected_epochs[:3])
-        outcome, told = whole(asked, misleading(), checkpoints=tmp_path)
+        outcome, told = whole(asked, misleading(), checkpoints=tmp_path, built=None)
         assert_same_epochs(told, expected_epochs[3:])
         assert_same(outcome, expected)
 
@@ -207,7 +231,7 @@ class TestTrainWithCheckpoints:
     @pytest.mark.parametrize("uninterrupted", ["best"], indirect=True)
     def test_train_with_checkpoints_comes_to_the_same_as_without(self, uninterrupted, tmp_path):
         asked, expected, expected_epochs = uninterrupted
-        outcome, told = whole(asked, misleading(), checkpoints=tmp_path)
+        outcome, told = whole(asked, misleading(), checkpoints=tmp_path, built=None)
         assert_same_epochs(told, expected_epochs)
         assert_same(outcome, expected)
 
@@ -218,7 +242,7 @@ class TestTrainWithCheckpoints:
             told.append(epoch)
             assert finished_epochs(tmp_path) == (*told,)
 
-        train(plan(), data(), on_epoch=on_epoch, checkpoints=tmp_path)
+        train(plan(), data(), on_epoch=on_epoch, checkpoints=tmp_path, built=untrained(plan()))
         assert len(told) == 3
 
     def test_train_with_checkpoints_ends_with_the_reason_where_a_checkpoint_cannot_be_saved(self, tmp_path):
@@ -227,7 +251,7 @@ class TestTrainWithCheckpoints:
         with pytest.raises(
             TrainingError, match=r"the checkpoint of epoch 1 cannot be saved in .*: Is a directory; free"
         ):
-            train(plan(), data(), on_epoch=told.append, checkpoints=tmp_path)
+            train(plan(), data(), on_epoch=told.append, checkpoints=tmp_path, built=untrained(plan()))
         assert told == []
 
     def test_train_with_checkpoints_does_not_start_where_checkpoints_cannot_be_read(self, tmp_path):
@@ -249,7 +273,7 @@ class TestTrainWithCheckpoints:
         def on_epoch(epoch: Epoch) -> None:
             states.append((random.getstate(), repr(np.random.get_state())))  # noqa: NPY002
 
-        train(plan(), data(), on_epoch=on_epoch, checkpoints=tmp_path)
+        train(plan(), data(), on_epoch=on_epoch, checkpoints=tmp_path, built=untrained(plan()))
         assert states[0] == states[1] == states[2]
 
 
@@ -257,7 +281,7 @@ class TestTrainWithCheckpoints:
 def one_epoch(tmp_path_factory):
     """The checkpoints of a training of one epoch."""
     folder = tmp_path_factory.mktemp("one epoch")
-    train(plan(epochs=1), data(), on_epoch=lambda _: None, checkpoints=folder)
+    train(plan(epochs=1), data(), on_epoch=lambda _: None, checkpoints=folder, built=untrained(plan()))
     return folder
 
 
@@ -265,7 +289,7 @@ def one_epoch(tmp_path_factory):
 def last_checkpoint(tmp_path_factory):
     """The last checkpoint of a training that stopped early."""
     folder = tmp_path_factory.mktemp("watchful")
-    train(watchful(), misleading(), on_epoch=lambda _: None, checkpoints=folder)
+    train(watchful(), misleading(), on_epoch=lambda _: None, checkpoints=folder, built=untrained(watchful()))
     return CheckpointFolder(folder).load()
 
 
@@ -297,7 +321,7 @@ class TestResume:
         with pytest.raises(
             TrainingError, match=r"number of validation clips and classes is \(4, 2\) now, but \(8, 2\)"
         ):
-            train(plan(), fewer, on_epoch=lambda _: None, checkpoints=one_epoch)
+            train(plan(), fewer, on_epoch=lambda _: None, checkpoints=one_epoch, built=untrained(plan()))
 
     @pytest.mark.parametrize(
         ("changes", "difference"),
@@ -322,15 +346,15 @@ class TestResume:
             CheckpointFolder(tmp_path).save(replace(before, history=shorter))
         CheckpointFolder(tmp_path).save(replace(before, **changes(before)))
         with pytest.raises(TrainingError, match=difference) as caught:
-            train(watchful(), misleading(), on_epoch=lambda _: None, checkpoints=tmp_path)
+            train(watchful(), misleading(), on_epoch=lambda _: None, checkpoints=tmp_path, built=untrained(watchful()))
         assert "\n" not in str(caught.value)
 
     def test_resume_puts_back_variables_of_two_bytes(self, tmp_path):
         before = keras.config.dtype_policy()
         try:
             keras.config.set_dtype_policy("bfloat16")
-            expected, _ = whole(plan(epochs=2), data(), checkpoints=tmp_path)
-            outcome, told = whole(plan(epochs=2), data(), checkpoints=tmp_path)
+            expected, _ = whole(plan(epochs=1), data(), checkpoints=tmp_path, built=None)
+            outcome, told = whole(plan(epochs=1), data(), checkpoints=tmp_path, built=None)
         finally:
             keras.config.set_dtype_policy(before)
         assert told == []
@@ -380,7 +404,7 @@ class TestTrainThatKeepsGoing:
     def test_train_that_keeps_going_ends_at_the_first_loss_that_is_no_number_unless_asked_to(self):
         epochs: list[Epoch] = []
         with pytest.raises(TrainingError, match=r"training diverged: loss became nan in epoch 3"):
-            train(plan(epochs=5), poisoned(), on_epoch=epochs.append)
+            train(plan(epochs=5), poisoned(), on_epoch=epochs.append, built=untrained(plan()))
         assert len(epochs) == 2
 
     @pytest.mark.parametrize("keep", ["best", "last"])
@@ -389,13 +413,14 @@ class TestTrainThatKeepsGoing:
         assert [math.isnan(epoch.metrics["loss"]) for epoch in epochs] == [False, False, True, True, True]
         for name in ("val_loss", "val_accuracy"):
             assert [math.isnan(epoch.metrics[name]) for epoch in epochs] == [False, False, True, True, True]
-        assert outcome.metrics["best_epoch"] in (1, 2)
-        assert outcome.metrics["stop_epoch"] == 5
-        assert math.isnan(outcome.metrics["last_val_loss"])
-        assert outcome.kept_epoch == (2 if keep == "last" else outcome.metrics["best_epoch"])
-        assert np.isfinite(outcome.validation.probabilities).all()
-        assert all(np.isfinite(weights).all() for weights in outcome.model.get_weights())
-        assert math.isfinite(outcome.metrics["fit_accuracy"])
+        result = outcome.result
+        assert result.metrics["best_epoch"] in (1, 2)
+        assert result.metrics["stop_epoch"] == 5
+        assert math.isnan(result.metrics["last_val_loss"])
+        assert result.kept_epoch == (2 if keep == "last" else result.metrics["best_epoch"])
+        assert np.isfinite(result.validation.probabilities).all()
+        assert all(np.isfinite(weights).all() for weights in outcome.weights)
+        assert math.isfinite(result.metrics["fit_accuracy"])
 
     def test_train_that_keeps_going_comes_to_the_same_if_killed_meanwhile(self, tmp_path):
         asked = plan(epochs=9, early_stopping_patience=4, plateau=Plateau(0.5, 2))
@@ -411,8 +436,9 @@ class TestTrainThatKeepsGoing:
         asked = plan(**DEFAULT_NETWORK, epochs=9, learning_rate=1e30, early_stopping_patience=2)
         for told_now in (early_stopping(np.full(9, math.nan), 2).stop_epoch, 0):
             epochs: list[Epoch] = []
+            built = untrained(asked)
             with pytest.raises(TrainingError, match=r"diverged: val_loss was not finite in any epoch; try a lower"):
-                train(asked, data(), on_epoch=epochs.append, keep_going=True, checkpoints=tmp_path)
+                train(asked, data(), on_epoch=epochs.append, keep_going=True, checkpoints=tmp_path, built=built)
             assert len(epochs) == told_now
         assert len(finished_epochs(tmp_path)) == 3
 
@@ -420,8 +446,9 @@ class TestTrainThatKeepsGoing:
         def interrupt(epoch: Epoch) -> None:
             raise KeyboardInterrupt
 
+        asked = plan(**DEFAULT_NETWORK, learning_rate=1e30)
         with pytest.raises(KeyboardInterrupt):
-            train(plan(**DEFAULT_NETWORK, learning_rate=1e30), data(), on_epoch=interrupt, keep_going=True)
+            train(asked, data(), on_epoch=interrupt, keep_going=True, built=untrained(asked))
 
 
 @in_keras_group

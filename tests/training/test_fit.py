@@ -16,7 +16,7 @@ import pytest
 
 from tests.lazy import Lazy
 from tests.running import SMALL_NETWORK
-from tests.training.sets import DEFAULT_NETWORK, FRAMES, data, misleading, part, plan, without_clock
+from tests.training.sets import DEFAULT_NETWORK, FRAMES, data, misleading, part, plan, untrained, without_clock
 from tracker.errors import TrainingError
 from tracker.replay import Stop, early_stopping, plateau
 from tracker.runs import Plateau, RunPlan
@@ -38,10 +38,10 @@ pytestmark = pytest.mark.xdist_group("keras")
 METRICS = ["loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "epoch_seconds"]
 
 
-def fitted(asked: RunPlan, given: TrainingData | None = None):
+def fitted(asked: RunPlan, given: TrainingData | None = None, built: BuiltNetwork | None = None):
     """Return the outcome of training and the epochs told of."""
     epochs: list[Epoch] = []
-    return train(asked, given or data(), on_epoch=epochs.append), epochs
+    return train(asked, given or data(), on_epoch=epochs.append, built=built), epochs
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,8 @@ class TestTrain:
 
     @pytest.mark.parametrize("keep", ["best", "last"])
     def test_train_keeps_the_weights_asked_for(self, keep):
-        outcome, _ = fitted(plan(keep=keep, epochs=6, learning_rate=0.02), misleading())
+        asked = plan(keep=keep, epochs=6, learning_rate=0.02)
+        outcome, _ = fitted(asked, misleading(), untrained(asked))
         assert outcome.metrics["best_epoch"] < 6
         kept = int(outcome.metrics["best_epoch"]) if keep == "best" else 6
         by_epoch = outcome.validation_by_epoch.probabilities
@@ -114,7 +115,7 @@ class TestTrain:
 
     def test_train_stops_and_drops_the_rate_as_keras_does(self):
         asked = plan(epochs=40, learning_rate=0.02, plateau=Plateau(0.5, 2), early_stopping_patience=5)
-        outcome, epochs = fitted(asked, misleading())
+        outcome, epochs = fitted(asked, misleading(), untrained(asked))
         losses = np.array([epoch.metrics["val_loss"] for epoch in epochs])
         assert outcome.metrics["stop_epoch"] == len(epochs) < 40
         assert early_stopping(losses, 5) == Stop(len(epochs), int(outcome.metrics["best_epoch"]))
@@ -134,6 +135,7 @@ class TestTrain:
             on_start=lambda: told.append("start"),
             on_epoch=lambda epoch: told.append(epoch.number),
             on_batch=lambda done, total: told.append((done, total)),
+            built=untrained(plan()),
         )
         batches = [(1, 3), (2, 3), (3, 3)]
         assert told == ["start", *batches, 1, *batches, 2]
@@ -225,7 +227,7 @@ class TestTrainThatIsInterrupted:
                 raise KeyboardInterrupt
 
         epochs: list[Epoch] = []
-        outcome = train(plan(epochs=9), data(), on_epoch=epochs.append, on_batch=interrupt)
+        outcome = train(plan(epochs=9), data(), on_epoch=epochs.append, on_batch=interrupt, built=untrained(plan()))
         assert outcome.interrupted
         assert without_clock(epochs) == without_clock(three[1])[:2]
         assert outcome.metrics["stop_epoch"] == 2
@@ -239,7 +241,7 @@ class TestTrainThatIsInterrupted:
         def interrupt(epoch: Epoch) -> None:
             raise KeyboardInterrupt
 
-        outcome = train(plan(), data(), on_epoch=interrupt)
+        outcome = train(plan(), data(), on_epoch=interrupt, built=untrained(plan()))
         assert outcome.interrupted
         assert outcome.metrics["stop_epoch"] == 1
 
@@ -248,7 +250,7 @@ class TestTrainThatIsInterrupted:
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            train(plan(), data(), on_epoch=lambda _: None, on_batch=interrupt)
+            train(plan(), data(), on_epoch=lambda _: None, on_batch=interrupt, built=untrained(plan()))
 
 
 class TestClipProbabilities:
