@@ -7,7 +7,10 @@ written as a string of signs, one a clip: ``"1101"``.
 from __future__ import annotations
 
 import math
+import shutil
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -349,6 +352,16 @@ def send_run(
         _write(Path(folder), attached)
         sender = JournalUpload(location, uuid4().hex, None, lambda _delivery: None)
         return sender.send([started, *(Attached(path) for path in attached), *events], Path(folder)).run_id
+
+
+def copy_store(source: Path, target: Path) -> None:
+    """Copy a folder's store as if its runs had been logged in the other folder, which takes a tenth of the time."""
+    shutil.copytree(source, target, dirs_exist_ok=True)
+    with closing(sqlite3.connect(target / "mlflow.db")) as store:
+        for table, place in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            moved = f"UPDATE {table} SET {place} = replace({place}, ?, ?)"  # noqa: S608
+            store.execute(moved, (source.as_uri(), target.as_uri()))
+        store.commit()
 
 
 USED = (UsedDataset("the wide", "b34fac93", "eval", 150), UsedDataset("all", "2", "train"))

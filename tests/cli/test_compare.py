@@ -8,19 +8,32 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders import copy_store
+from tests.cli.conftest import logger_in
+
 if TYPE_CHECKING:
     from tests.running import LogRun, Tracker
 
 
-@pytest.fixture
-def four(log_run: LogRun) -> list[str]:
-    """Four runs on 20 clips, the last much worse than the others."""
-    return [
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A store of four runs, to be copied, and their ids."""
+    folder = tmp_path_factory.mktemp("four")
+    log_run = logger_in(folder)
+    return folder, [
         log_run("1" * 17 + "011", name="k3", kernel_size="3"),
         log_run("1" * 18 + "00", name="k5", kernel_size="5"),
         log_run("1" * 16 + "0011", name="k7", kernel_size="7"),
         log_run("0" * 16 + "1111", name="k7-hot", kernel_size="7", learning_rate="0.1"),
     ]
+
+
+@pytest.fixture
+def four(tracker: Tracker, logged: tuple[Path, list[str]]) -> list[str]:
+    """Four runs on 20 clips, the last much worse than the others."""
+    folder, ids = logged
+    copy_store(folder, Path.cwd())
+    return ids
 
 
 class TestTheTable:

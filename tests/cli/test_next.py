@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders import copy_store
+from tests.cli.conftest import logger_in
 from tests.running import TINY_NETWORK
 from tracker.store.location import locate
 from tracker.store.reader import read_experiment
@@ -24,11 +26,20 @@ COMMANDS = [
 """What gives two runs that differ in the kernel alone their three matched pairs."""
 
 
-@pytest.fixture
-def two(log_run: LogRun) -> None:
-    """Two runs that differ in one option."""
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of two runs, to be copied."""
+    folder = tmp_path_factory.mktemp("two")
+    log_run = logger_in(folder)
     log_run("1" * 17 + "011", name="k3", kernel_size="3")
     log_run("1" * 18 + "00", name="k5", kernel_size="5")
+    return folder
+
+
+@pytest.fixture
+def two(tracker: Tracker, logged: Path) -> None:
+    """Two runs that differ in one option."""
+    copy_store(logged, Path.cwd())
 
 
 class TestTheCommands:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from mlflow import MlflowClient
 
-from tests.builders import STARTED, epochs, whole_journal
+from tests.builders import STARTED, copy_store, epochs, whole_journal
 from tests.store.make_schema import SCHEMA, dump
 from tracker.errors import StoreError
 from tracker.runs.events import Attached
@@ -326,11 +326,18 @@ def half_made(database: Path) -> None:
     os.utime(database, (0, 0))
 
 
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a store of one whole run, to be copied."""
+    folder, journal = tmp_path_factory.mktemp("sent"), tmp_path_factory.mktemp("journal")
+    send(locate(None, folder), whole_journal(journal), journal)
+    return folder
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, sent: Path) -> Path:
     """A folder with a store of one whole run, that can be moved."""
-    (tmp_path / "old").mkdir()
-    send(locate(None, tmp_path / "old"), whole_journal(tmp_path / "journal"), tmp_path / "journal")
+    copy_store(sent, tmp_path / "old")
     return tmp_path / "old"
 
 
@@ -584,6 +591,7 @@ class TestRestoreArtifacts:
         with reading(project / "mlflow.db") as connection:
             (uri,) = connection.execute("SELECT artifact_uri FROM runs").fetchone()
         project.rename(tmp_path / "new")
+        whole_journal(tmp_path / "journal")
         assert restore_artifacts(uri, [VALIDATION], tmp_path / "empty", tmp_path / "new") == ()
         assert (tmp_path / "empty" / VALIDATION).read_bytes() == (tmp_path / "journal" / VALIDATION).read_bytes()
 
