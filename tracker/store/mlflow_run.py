@@ -44,7 +44,7 @@ from tracker.store import TAG_LENGTH, Experiment, GoneError, UnreadableArtifact,
 from tracker.store.location import ArtifactFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -231,13 +231,13 @@ def curves_by_run(rows: Iterable[MetricRow]) -> dict[str, dict[str, Curve]]:
     return curves_of(list(zip(*chunk, strict=True)) for chunk in iter(lambda: list(islice(rows, _CHUNK)), [])) or {}
 
 
-def curves_of(chunks: Iterable[Sequence[Sequence[Any]]]) -> dict[str, dict[str, Curve]] | None:
-    """Do the same with rows that come column by column.
+def curves_of(chunks: Iterable[Sequence[Sequence[Any]]]) -> dict[Any, dict[str, Curve]] | None:
+    """Do the same with rows that come column by column, and that give a run by its id or otherwise.
 
     Of the columns of `MetricRow` the last two may be missing: None is returned if they are needed, since some curve has
     several values at one step.
     """
-    run_numbers: defaultdict[str, int] = defaultdict(count().__next__)  # a new one gets the next number
+    run_numbers: defaultdict[Hashable, int] = defaultdict(count().__next__)  # a new one gets the next number
     key_numbers: defaultdict[str, int] = defaultdict(count().__next__)
     columns = [_as_arrays(chunk, run_numbers, key_numbers) for chunk in chunks]
     if not columns:
@@ -255,13 +255,13 @@ def curves_of(chunks: Iterable[Sequence[Sequence[Any]]]) -> dict[str, dict[str, 
     curve, step, value = curve[last], step[last], value[last]
     ends = np.searchsorted(curve, codes, side="right")
     overwritten = (logged - np.diff(ends, prepend=0)).tolist()
-    curves: dict[str, dict[str, Curve]] = {run_id: {} for run_id in run_numbers}
-    run_ids, keys = list(run_numbers), list(key_numbers)
+    curves: dict[Hashable, dict[str, Curve]] = {run: {} for run in run_numbers}
+    runs, keys = list(run_numbers), list(key_numbers)
     for code, steps, values, n in zip(
         codes.tolist(), np.split(step, ends), np.split(value, ends), overwritten, strict=False
     ):
         run_number, key_number = divmod(code, len(keys))
-        curves[run_ids[run_number]][keys[key_number]] = Curve(steps, values, n)
+        curves[runs[run_number]][keys[key_number]] = Curve(steps, values, n)
     return curves
 
 
@@ -271,7 +271,7 @@ def as_logged(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _as_arrays(
-    columns: Sequence[Sequence[Any]], run_numbers: Mapping[str, int], key_numbers: Mapping[str, int]
+    columns: Sequence[Sequence[Any]], run_numbers: Mapping[Hashable, int], key_numbers: Mapping[str, int]
 ) -> list[NDArray[Any]]:
     """Return some rows' columns as numbers."""
     runs, keys, steps, values, *written = columns
