@@ -168,8 +168,9 @@ def _compared(training: Curve | None, validation: Curve, best: int) -> Overfitti
     """Return what both losses do after the best epoch or round."""
     last, after = int(validation.epochs[-1]), validation.epochs > best
     training_fell = apart = None
-    if training is not None and np.isin(validation.epochs, training.epochs).all():
-        fit, judged = training.values[np.isin(training.epochs, validation.epochs[after])], validation.values[after]
+    fitted = None if training is None else _values_at(validation.epochs, training)
+    if fitted is not None:
+        fit, judged = fitted[after], validation.values[after]
         with np.errstate(invalid="ignore"):  # infinite losses have no difference
             training_fell, apart = _rises(-fit), _rises(judged - fit)
     return Overfitting(
@@ -182,6 +183,13 @@ def _compared(training: Curve | None, validation: Curve, best: int) -> Overfitti
         apart=apart,
         still_falling=_rises(-validation.values[len(validation.values) // 2 :]) is True,
     )
+
+
+def _values_at(epochs: NDArray[np.int64], curve: Curve) -> NDArray[np.float64] | None:
+    """Return a curve's values at ascending epochs, None if it lacks any; mostly it has these epochs and no others."""
+    if np.array_equal(curve.epochs, epochs):
+        return curve.values
+    return curve.values[np.isin(curve.epochs, epochs)] if np.isin(epochs, curve.epochs).all() else None
 
 
 def _rises(values: NDArray[np.float64]) -> bool | None:
