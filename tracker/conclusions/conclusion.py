@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tracker.statistics.proportions import Interval
+    from tracker.study.options import Terms
     from tracker.study.study import Study
     from tracker.wording import Wording
 
@@ -200,12 +201,14 @@ def repetitions_of(study: Study, run: int, *, by_clip: bool = False) -> list[int
 
 def seeds_of(study: Study, runs: Iterable[int]) -> frozenset[int]:
     """Return the seeds of runs that ``tracker run`` can take: one whole number of at least 0 for each run."""
-    seeds = set()
-    for terms in (study.design.terms[run] for run in runs):
-        number = as_number(dict(terms.seed).get("seed", "")) if len(terms.seed) == 1 else None
-        if number is not None and number == int(number) and number >= 0:
-            seeds.add(int(number))
-    return frozenset(seeds)
+    seeds = (seed_of(study.design.terms[run]) for run in runs)
+    return frozenset(seed for seed in seeds if seed is not None)
+
+
+def seed_of(terms: Terms) -> int | None:
+    """Return a run's seed if it is one that ``tracker run`` can take, else None."""
+    number = as_number(dict(terms.seed).get("seed", "")) if len(terms.seed) == 1 else None
+    return int(number) if number is not None and number == int(number) and number >= 0 else None
 
 
 def filled_up(seeds: Sequence[int], number: int, taken: Iterable[int] = ()) -> frozenset[int]:

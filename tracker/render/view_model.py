@@ -294,7 +294,7 @@ def _row(entry: RunEntry, report: Report, columns: Sequence[tables.Column], *, b
         results=tables.results(report, entry),
         training=tables.training_summary(entry),
         training_line=tables.training_line(entry),
-        command=shell_line([entry.command]) if entry.command else None,
+        command=shell_line([command]) if (command := entry.command) else None,
     )
 
 

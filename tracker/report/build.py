@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from tracker.answers import Findings, answer_all
 from tracker.answers.limits import shared_limits
 from tracker.conclusions import conclude, with_sentence
-from tracker.conclusions.conclusion import seeds_of
 from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import MOST_COMMANDS, next_steps, with_commands
 from tracker.report import headline
@@ -301,13 +300,11 @@ def _unfinished(run: Run) -> str | None:
 
 
 def run_entry(study: Study, run: int, writer: CommandWriter | None = None) -> RunEntry:
-    """Return a run as the report shows it, with the command that trains it again if a writer of it is given."""
+    """Return a run as the report shows it; a writer is for the command that trains it again."""
     levels = tuple((option, study.design.shown_level(run, option)) for option in study.design.options)
     split = tuple((part, study.design.split_level(run, part)) for part in study.design.split_parts)
-    seeds = seeds_of(study, [run])
-    command = writer.train_again(study.results[run].run, {}, min(seeds)) if writer and seeds else None
     terms, data_set = study.design.terms[run], study.data_set_of.get(run, "")
-    return RunEntry(study.results[run], title(study.design, run), terms, levels, split, command, data_set)
+    return RunEntry(study.results[run], title(study.design, run), terms, levels, split, writer, data_set)
 
 
 _PLAIN = re.compile(r"(?!www)[^\W_]+(?:(?:__|[._+-])[^\W_]+)*", re.IGNORECASE)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from tracker.conclusions.across_data_sets import AcrossDataSets
+from tracker.conclusions.conclusion import seed_of
 from tracker.study.other_metrics import NO_OTHERS, OtherMetrics
 from tracker.study.sample_name import CLIPS, SampleName
 from tracker.wording import capitalised, counted, metric_words
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tracker.answers import Answer
     from tracker.conclusions.best_configuration import Standing
     from tracker.conclusions.conclusion import Conclusion, Table
+    from tracker.next_steps.command_line import CommandWriter
     from tracker.next_steps.steps import NextStep
     from tracker.report.data_and_method import FactRow
     from tracker.runs import Run
@@ -46,8 +48,14 @@ class RunEntry:
     terms: Terms
     levels: tuple[tuple[str, str], ...]  # each option that varies in the experiment, and this run's level of it
     split: tuple[tuple[str, str], ...] = ()  # each part of the split that varies, such as the fold, and this run's
-    command: tuple[str, ...] | None = None  # that trains it again, by its arguments; None if there is none
+    writer: CommandWriter | None = None  # of the command that trains it again
     data_set: str = ""  # the one that it is on, if configurations are compared across several
+
+    @property
+    def command(self) -> tuple[str, ...] | None:
+        """The command that trains it again, by its arguments; None if there is none."""
+        seed = seed_of(self.terms)
+        return None if self.writer is None or seed is None else self.writer.train_again(self.run, {}, seed)
 
     @property
     def number(self) -> int:
