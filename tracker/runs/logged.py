@@ -184,8 +184,8 @@ class Run:
     @property
     def settings(self) -> Mapping[str, str]:
         """The params, and what scikit-learn's autologging keeps as a tag: which estimator they are of."""
-        estimator = {name: tag for name, tag in self.tags.items() if name == "estimator_name"}
-        return {**estimator, **self.params}
+        estimator = self.tags.get("estimator_name")
+        return self.params if estimator is None else {"estimator_name": estimator, **self.params}
 
     @property
     def is_in_format(self) -> bool:

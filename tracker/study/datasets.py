@@ -78,7 +78,9 @@ def _candidates(
     runs: Sequence[Run], clip_sets: Sequence[ClipSet], roles: ParamRoles
 ) -> Iterator[tuple[str | None, list[str]]]:
     """Yield the name of each run's data set, by each source that names one for every run, with its param if it is."""
-    params = sorted({name for run in runs for name in run.settings if _words(name) in _NAMES}, key=len)
+    params = sorted(
+        (name for name in {name for run in runs for name in run.settings} if _words(name) in _NAMES), key=len
+    )
     for param in params:
         values = [run.settings.get(param, "") for run in runs]
         same = [
@@ -92,10 +94,9 @@ def _candidates(
     tagged = _by_tags(runs)
     if tagged:
         yield None, tagged
-    if any(part == FOLD for run in runs for part, _ in terms_of(run.settings, roles).split):
-        return  # each fold may be a dataset of its own for the program that logged it
     used = [" and ".join(sorted(dict.fromkeys(one.name or one.digest for one in evaluated_on(run)))) for run in runs]
-    if all(used):
+    # each fold may be a dataset of its own for the program that logged it
+    if all(used) and not any(part == FOLD for run in runs for part, _ in terms_of(run.settings, roles).split):
         yield None, used
 
 

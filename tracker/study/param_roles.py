@@ -251,6 +251,7 @@ def role_by_name(param: str) -> Role:
     return Role.COMMAND if _is_bookkeeping(words) else Role.CONFIGURATION
 
 
+@lru_cache(maxsize=65_536)
 def is_fold(param: str) -> bool:
     """Return whether a param says by its name which fold a run was validated on."""
     words = list(_words(param))
