@@ -46,8 +46,8 @@ def conclude(study: Study) -> tuple[Conclusion, ...]:
     Of several data sets that is what holds across them; each has conclusions of its own, from its part of the study.
     """
     kinds_of_study = KINDS if study.data is None else (across_data_sets.KIND,)
-    found = (conclusion for kind in kinds_of_study for conclusion in kind.conclude(study))
-    return tuple(replace(conclusion, data_set=study.data_set or None) for conclusion in found)
+    found = tuple(conclusion for kind in kinds_of_study for conclusion in kind.conclude(study))
+    return tuple(replace(conclusion, data_set=study.data_set) for conclusion in found) if study.data_set else found
 
 
 def kind_of(conclusion: Conclusion) -> Kind:

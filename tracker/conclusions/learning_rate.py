@@ -128,9 +128,8 @@ def learning_rates(study: Study) -> Iterator[Conclusion]:
             continue
         rates, drops = result.curves.learning_rate, result.rate_drops
         own = dict(study.design.terms[run].levels).get(PLATEAU)
-        details = LearningRate(
-            plateau=own, twin=twins.get(run), steps=steps_without_epochs(result.run, RATE, "training")
-        )
+        steps = steps_without_epochs(result.run, RATE, "training") if rates is None else None
+        details = LearningRate(plateau=own, twin=twins.get(run), steps=steps)
         if rates is not None and drops is not None:
             schedule = len(drops) > max(3, len(rates.values) // 3) and not _is_own_plateau(result, drops)
             details = replace(
