@@ -141,5 +141,6 @@ class TestForms:
         assert text.count("5×5 kernel has the best mean rank") == 0
         assert "7×7 kernel has the best mean rank" in text
         assert "Validation accuracy on each data set, and mean rank" in text
+        assert text.count("Crosses: wrong") == text.count("shade: share of the row") == len(SETS)
         assert "<b>bats" not in text
         assert "Which configuration is best across the data sets?" in text

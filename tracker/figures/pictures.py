@@ -34,7 +34,7 @@ def report_pictures(report: Report) -> tuple[Picture, ...]:
     Those of several runs come first (``configurations``, ``curves``, ``differences``, ``clips``), then the
     ``confusion`` and ``reliability`` of the best, then the ``curves`` of each run, in the report's order; as far as the
     runs bear them. Where not all runs are drawn, it is the best by the primary metric. Of several data sets there are
-    ``ranks`` instead, and curves.
+    ``ranks`` instead, and the ``clips`` and ``confusion`` of each of the first.
     """
     ranked = report.best_first(report.entries)
     drawable = [entry for entry in ranked if is_drawable(entry.result)]
@@ -46,13 +46,20 @@ def report_pictures(report: Report) -> tuple[Picture, ...]:
         *([] if report.data_sets else _configurations(report)),
         *_ranks(report),
         *([overview(together, captions)] if len(together) > 1 else []),
-        *(
-            []
-            if report.data_sets
-            else (*_differences(report), *_of_clips(ranked, report.sample), *_reliability(report))
-        ),
+        *(_of_data_sets(report, ranked) if report.data_sets else _of_one(report, ranked)),
         *section_curves(sorted(alone, key=lambda entry: entry.number)),
     )
+
+
+def _of_one(report: Report, ranked: Sequence[RunEntry]) -> Iterator[Picture]:
+    """Draw what the runs on one data set show together."""
+    yield from (*_differences(report), *_of_clips(ranked, report.sample), *_reliability(report))
+
+
+def _of_data_sets(report: Report, ranked: Sequence[RunEntry]) -> Iterator[Picture]:
+    """Draw the clips and classes of each of the first data sets by itself."""
+    for data_set in report.data_sets[:_MOST_MULTIPLES]:
+        yield from _of_clips([entry for entry in ranked if entry.data_set == data_set.name], report.sample)
 
 
 def _ranks(report: Report) -> Iterator[Picture]:

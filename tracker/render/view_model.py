@@ -197,7 +197,7 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
         curves=named.get("curves"),
         configuration_header=tables.configuration_header(report),
         scores=report.scores_by_data_set,
-        data_sets=tuple(_data_set(data_set, report) for data_set in report.data_sets),
+        data_sets=tuple(_data_set(data_set, report, pictures) for data_set in report.data_sets),
         configurations=excerpt(tables.configurations(report), MOST_RUNS),
         options=_options(report, in_several=in_several),
         heads=columns,
@@ -233,9 +233,11 @@ def _answer(number: int, answer: Answer, report: Report, pictures: Mapping[str, 
     return AnswerView(number, answer, facts, tuple(pictures[name] for name in answer.pictures if name in pictures))
 
 
-def _data_set(data_set: DataSetSection, report: Report) -> DataSetView:
+def _data_set(data_set: DataSetSection, report: Report, pictures: Sequence[Picture]) -> DataSetView:
     rows = excerpt(tables.configuration_rows(report, data_set.sections), MOST_ON_DATA_SET)
-    answers = tuple(_answer(number, answer, report, {}) for number, answer in enumerate(data_set.answers, start=1))
+    ids = {entry.run.run_id for section in data_set.sections for entry in section.entries}
+    own = {p.name: p for p in pictures if not _is_of_one_run(p) and ids.issuperset(p.runs)}
+    answers = tuple(_answer(number, answer, report, own) for number, answer in enumerate(data_set.answers, start=1))
     return DataSetView(data_set.name, data_set.title, rows, answers)
 
 
