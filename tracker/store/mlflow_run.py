@@ -11,11 +11,12 @@ clock went back. The same events give the same values, whenever and however ofte
 from __future__ import annotations
 
 import json
+import math
 import posixpath
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count, islice
@@ -45,11 +46,12 @@ from tracker.store.location import ArtifactFolder
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from concurrent.futures import Executor
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from tracker.runs import Predictions
+    from tracker.runs import EpochPredictions, Predictions
     from tracker.runs.events import Change, DatasetUsed, Event
     from tracker.store import ByEpoch
     from tracker.store.location import Location
@@ -219,6 +221,7 @@ def ended(events: Sequence[Event]) -> int | None:
 # Run id, key, step, value (None: NaN), timestamp in ms, and the order of writing.
 MetricRow = tuple[str, str, int, float | None, int, int]
 
+_LARGEST = sys.float_info.max
 _CHUNK = 10_000  # rows turned into arrays at once: with more, Python's garbage collector visits each again and again
 
 
@@ -267,7 +270,11 @@ def curves_of(chunks: Iterable[Sequence[Sequence[Any]]]) -> dict[Any, dict[str, 
 
 def as_logged(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the values that MLflow was given: it keeps the infinite ones as the largest finite ones."""
-    return np.where(np.abs(values) >= np.finfo(np.float64).max, np.copysign(np.inf, values), values)
+    return np.where(np.abs(values) >= _LARGEST, np.copysign(np.inf, values), values)
+
+
+def _one_as_logged(value: float) -> float:
+    return math.copysign(math.inf, value) if abs(value) >= _LARGEST else value
 
 
 def _as_arrays(
@@ -352,25 +359,32 @@ def unknown_experiment(
 
 
 def assemble(
-    name: str, tags: Mapping[str, str], records: Iterable[Record], fetch: Fetch, by_epoch: ByEpoch, *, at_once: int = 1
+    name: str,
+    tags: Mapping[str, str],
+    records: Iterable[Record],
+    fetch: Fetch,
+    by_epoch: ByEpoch,
+    *,
+    pool: Executor | None = None,
+    curves: Callable[[], Mapping[str, dict[str, Curve]]] = dict,
 ) -> Experiment:
     """Put the runs of an experiment together; `by_epoch` as in `tracker.store.Store.read`.
 
-    The files of so many runs are fetched at once, each in a thread of its own.
+    A `pool` reads the files of several runs at once; meanwhile `curves` is called for those that the records lack.
     """
     ordered = sorted(records, key=lambda record: (record.started or 0, record.run_id))
     files = _Files(fetch)
     if isinstance(by_epoch, int):
         by_epoch = frozenset(record.run_id for record in ordered[max(0, len(ordered) - by_epoch) :])
 
-    def put_together(record: Record) -> Run:
-        return _run(record, files, with_epochs=record.run_id in by_epoch)
+    def files_of(record: Record) -> _RunFiles:
+        return files.of(record, with_epochs=record.run_id in by_epoch)
 
-    if at_once == 1:
-        runs = tuple(map(put_together, ordered))
-    else:
-        with ThreadPoolExecutor(at_once) as pool:
-            runs = tuple(pool.map(put_together, ordered))
+    read = (pool.map if pool else map)(files_of, ordered)
+    lacking = curves()
+    for record in ordered:
+        record.curves.update(lacking.get(record.run_id, {}))
+    runs = tuple(map(_run, ordered, read))
     return Experiment(name, tags, runs, files.unreadable(record.run_id for record in ordered))
 
 
@@ -393,6 +407,16 @@ def _logged_tables(tags: Mapping[str, str]) -> list[str]:
     return fitting[:_MOST_TABLES]
 
 
+@dataclass(frozen=True, slots=True)
+class _RunFiles:
+    """What the files of a run say."""
+
+    validation: Predictions | None
+    by_epoch: EpochPredictions | None
+    groups: Mapping[str, str]
+    fault: str | None  # of those that may have the predictions
+
+
 class _Files:
     """Reads the runs' files, several at once, and lists those that are broken."""
 
@@ -406,6 +430,14 @@ class _Files:
         """Return what could not be read, run by run."""
         faults = ((run_id, self._faults.get(run_id, {})) for run_id in run_ids)
         return tuple(UnreadableArtifact(run_id, *fault) for run_id, of_run in faults for fault in of_run.items())
+
+    def of(self, record: Record, *, with_epochs: bool) -> _RunFiles:
+        """Read the files of a run."""
+        validation = self.predictions(record)
+        groups = self.groups(record) if validation else {}
+        by_epoch, parse = run_files.VALIDATION_BY_EPOCH, run_files.parse_epoch_predictions
+        epochs = self.read(record, by_epoch, parse) if with_epochs else None
+        return _RunFiles(validation, epochs, groups, None if validation else self.fault_of_predictions(record))
 
     def fault(self, record: Record, path: str) -> str | None:
         """Return why a file could not be read; None if it could, or isn't there."""
@@ -449,22 +481,19 @@ class _Files:
             return self._groups[dataset]
 
 
-def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
-    validation = files.predictions(record)
-    groups = files.groups(record) if validation else {}
-    by_epoch, parse = run_files.VALIDATION_BY_EPOCH, run_files.parse_epoch_predictions
+def _run(record: Record, files: _RunFiles) -> Run:
+    validation, groups = files.validation, files.groups
     status = RunStatus(record.status) if record.status in RunStatus.__members__ else RunStatus.UNKNOWN
-    latest = as_logged(np.array(list(record.metrics.values()), dtype=np.float64)).tolist()
     return Run(
         run_id=record.run_id,
         name=record.name or record.tags.get(NAME_TAG, ""),
         status=status,
         params=record.params,
         tags=record.tags,
-        metrics=dict(zip(record.metrics, latest, strict=True)),
+        metrics={key: _one_as_logged(value) for key, value in record.metrics.items()},
         curves=record.curves,
         validation=validation,
-        validation_by_epoch=files.read(record, by_epoch, parse) if with_epochs else None,
+        validation_by_epoch=files.by_epoch,
         groups={clip: groups[clip] for clip in validation.clips if clip in groups} if validation else {},
         started=record.started,
         ended=None if status is RunStatus.RUNNING else record.ended,  # MLflow keeps the end of a run that was resumed
@@ -473,7 +502,7 @@ def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
         parent_id=record.tags.get(PARENT_TAG),
         journal_id=record.tags.get(JOURNAL_TAG),
         datasets=tuple(sorted(record.datasets, key=lambda used: (used.context, used.name, used.digest))),
-        unread_predictions=None if validation else files.fault_of_predictions(record),
+        unread_predictions=files.fault,
     )
 
 

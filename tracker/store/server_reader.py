@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tracker.store.client import (
@@ -28,6 +30,7 @@ from tracker.store.mlflow_run import Record, assemble, curves_by_run, unknown_ex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Executor
 
     from tracker.store import ByEpoch, Experiment
     from tracker.store.location import Location
@@ -101,26 +104,28 @@ class _Server:
             record.params, record.tags, record.metrics = data.params, data.tags, data.metrics
             record.datasets = [used_dataset(*used) for used in run.datasets]
             records[info.run_id] = record
-        for run_id, curves in curves_by_run(self._history(list(records.values()))).items():
-            records[run_id].curves.update(curves)
-        read = assemble(name, experiment.tags, records.values(), self.artifacts.fetch, by_epoch, at_once=AT_ONCE)
+        fetch = self.artifacts.fetch
+        with _at_once() as pool:
+            rows = self._history(list(records.values()), pool)
+            read = assemble(
+                name, experiment.tags, records.values(), fetch, by_epoch, pool=pool, curves=lambda: curves_by_run(rows)
+            )
         if self.location.access is not Access.SERVER:  # whose pages have addresses of their own
             return read
         page = f"{self.location.public}/#/experiments/{experiment.experiment_id}/runs"
         return replace(read, runs=tuple(replace(run, page=f"{page}/{run.run_id}") for run in read.runs))
 
-    def _history(self, records: Sequence[Record]) -> Iterator[MetricRow]:
+    def _history(self, records: Sequence[Record], pool: Executor) -> Iterator[MetricRow]:
+        """Ask for the values of all metrics, and return an iterator of what is answered."""
         parts = [records[start : start + self.limits.runs] for start in range(0, len(records), self.limits.runs)]
         wanted = [
             ([record.run_id for record in part if key in record.metrics], key)
             for part in parts
             for key in sorted({key for record in part for key in record.metrics})
         ]
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            if wanted and not (self.has_bulk and self._try_bulk(*wanted[0])):
-                wanted = [([run_id], key) for run_ids, key in wanted for run_id in run_ids]
-            for rows in pool.map(lambda each: self._values(*each), wanted):
-                yield from rows
+        if wanted and not (self.has_bulk and self._try_bulk(*wanted[0])):
+            wanted = [([run_id], key) for run_ids, key in wanted for run_id in run_ids]
+        return chain.from_iterable(pool.map(lambda each: self._values(*each), wanted))
 
     def _try_bulk(self, run_ids: Sequence[str], key: str) -> bool:
         """Find out whether the server gives the values of several runs together."""
@@ -145,6 +150,16 @@ class _Server:
         return [
             _row(run_id, key, order, value) for order, value in enumerate(self.client.get_metric_history(run_id, key))
         ]
+
+
+@contextmanager
+def _at_once() -> Iterator[Executor]:
+    """Let several requests run at once; what waits for its turn when the block is left is dropped."""
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _row(run_id: str, key: str, order: int, value: MetricValue) -> MetricRow:
