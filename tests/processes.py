@@ -25,6 +25,7 @@ FORKING.set_forkserver_preload(
     [
         *("tracker.training.fit", "tracker.store.client", "tracker.recording", "tracker.render", "tracker.figures"),
         *("mlflow.keras", "mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_store", "librosa.core.spectrum"),
+        "mlflow.cli",
         *("librosa.filters", "scipy.signal"),  # what these import on their first use would take each process 2 s
         "tests.forked",
     ]

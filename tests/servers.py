@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import subprocess
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.lazy import Lazy
+from tests.processes import Forked
 from tests.running import Served
 from tracker.store.location import locate
 from tracker.store.mlflow_store import HOST, await_answer, free_port, ui_command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 open_store = Lazy("tracker.store.client", "open_store")
 
@@ -23,6 +27,23 @@ BROKEN_OFF = ".artifact.uploading."
 """What MLflow's server leaves of an upload whose sender was killed, under a name that no artifact may have."""
 
 
+def serve(words: Sequence[str]) -> None:
+    """Be `mlflow server`, and the uvicorn that it starts, in this process and a group of its own, and print nothing."""
+    import mlflow.server
+    import uvicorn.main
+    from mlflow.cli import cli
+
+    def run_uvicorn(command: Sequence[str], *, extra_env: dict[str, str], **_options: object) -> None:
+        os.environ.update(extra_env)
+        uvicorn.main.main(command[command.index("uvicorn") + 1 :])
+
+    os.setsid()
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    mlflow.server._exec_cmd = run_uvicorn
+    cli(words)
+
+
 class Server:
     """A real `mlflow server` on a store of its own, on one port for ever, that can be killed and started again."""
 
@@ -30,7 +51,7 @@ class Server:
         self.store = locate(None, folder)
         self.port = free_port(0)
         self.uri = f"http://{HOST}:{self.port}"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
         open_store(self.store)
 
     def start(self) -> None:
@@ -38,16 +59,15 @@ class Server:
         if self._process:
             return
         command, environment = ui_command(self.store, self.port)
-        quiet = subprocess.DEVNULL
-        variables = os.environ | environment
-        self._process = subprocess.Popen(command, env=variables, stdout=quiet, stderr=quiet, start_new_session=True)
+        words = command[command.index("mlflow") + 1 :]
+        self._process = Forked(serve, words, environment=os.environ | environment)
         await_answer(self.uri, self._process)
 
     def kill(self) -> None:
         """Kill it with its workers."""
         if self._process:
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+            self._process.communicate()
             self._process = None
 
     @property
