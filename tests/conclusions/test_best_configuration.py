@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from tests.builders import make_run, make_study, sentence_of
 from tracker.conclusions.best_configuration import best_configuration, standings
+from tracker.runs.facts import TrainingPlan
 from tracker.statistics.matched_pairs import nested, pooled_noise
 
 if TYPE_CHECKING:
@@ -61,6 +63,26 @@ class TestStandings:
         elsewhere = make_run(9, "111", {"kernel_size": "9", "seed": "0"})
         table = standings(make_study(*trained({"3": WEAK, "7": STRONG}), elsewhere))
         assert (table[-1].runs, table[-1].tied) == ((elsewhere.run_id,), None)
+
+    def test_seeds_that_were_added_hold_the_best_to_the_level_of_that_look(self) -> None:
+        weak, strong = WEAK + WEAK[:2], STRONG + STRONG[:2]
+
+        def planned(by_plan: str) -> list[Run]:
+            return [
+                replace(run, tags={**run.tags, **TrainingPlan(by_plan[int(run.params["seed"])], 1).tags()})
+                for run in trained({"3": weak, "7": strong})
+            ]
+
+        _, once = standings(make_study(*planned("aaaaaa")))
+        _, twice = standings(make_study(*planned("aaabbb")))
+        assert once.p_value == twice.p_value < once.p_of_looks < twice.p_of_looks
+
+    def test_a_final_plan_decides_which_is_best_whatever_is_trained_later(self) -> None:
+        runs = trained({"3": WEAK, "7": STRONG})
+        final = [replace(run, tags={**run.tags, **TrainingPlan("a", 4, is_final=True).tags()}) for run in runs]
+        later = trained({"3": ["1111111111"], "7": ["1110000000"]}, first_seed=4, first_number=9)
+        (alone,), (found,) = best_configuration(make_study(*final)), best_configuration(make_study(*final, *later))
+        assert (found.verdict, found.p_value) == (alone.verdict, alone.p_value)
 
     def test_single_runs_have_the_p_values_of_the_pairs_of_runs(self) -> None:
         table = standings(make_study(*trained({"3": ["1110000000"], "7": ["1111111111"]})))

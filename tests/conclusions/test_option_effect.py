@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.builders import sentence_of, sentences_of
+from tests.builders import concluded, sentence_of, sentences_of
 from tracker.conclusions.comparisons import FOLDS, SPLITS
 from tracker.conclusions.contrasts import ContrastEffect
-from tracker.conclusions.option_effect import leading, option_effects, verdict_words
+from tracker.conclusions.option_effect import KIND, leading, option_effects, verdict_words
+from tracker.runs.facts import TrainingPlan
 from tracker.statistics.error_rates import holm
+from tracker.statistics.looks import adjusted_for_looks, level_at_look
 from tracker.statistics.matched_pairs import by_group, crossed, nested
 from tracker.statistics.repetitions import nadeau_bengio
+from tracker.wording import wording_of
 
 if TYPE_CHECKING:
     from tests.builders import MakeRun, MakeRuns, MakeStudy
     from tracker.conclusions.conclusion import Conclusion
     from tracker.runs import Run
+    from tracker.study.study import Study
 
 LOW, HIGH = "110100", "111110"
 
@@ -258,6 +262,80 @@ class TestOptionEffects:
         assert found.estimate < 0
         assert found.details.contrasts[0].within_margin is None
         assert found.details.contrasts[0].probability > 0.5  # better is lower
+
+
+class TestLooks:
+    """Every seed was trained at both levels by a command of its own, or by one command that trains several."""
+
+    @staticmethod
+    def runs(made: MakeRun, seeds: dict[str, int], *, better: float = 0.3) -> list[Run]:
+        """Runs of k = 1 and 2 by plan, in this order, each with so many seeds; a capital declares it final."""
+        rng, found = np.random.default_rng(3), []
+        for name, number in seeds.items():
+            tags = TrainingPlan(name, number, name.isupper()).tags() if name != "-" else {}
+            for seed in range(len(found) // 2, len(found) // 2 + number):
+                for level in (0, 1):
+                    correct = "".join("01"[int(x)] for x in rng.random(60) < 0.5 + level * better)
+                    found.append(made(len(found) + 1, correct, {"k": str(level + 1)}, seed=str(seed), tags=tags))
+        return found
+
+    @pytest.mark.parametrize(
+        ("seeds", "looks"), [({"a": 3}, (3,)), ({"a": 3, "b": 1, "c": 2}, (3, 4, 6)), ({"a": 2, "b": 2}, (4,))]
+    )
+    def test_an_effect_is_held_to_the_level_of_its_look(
+        self, made: MakeRun, studied: MakeStudy, seeds: dict[str, int], looks: tuple[int, ...]
+    ) -> None:
+        found = only(option_effects(studied(*self.runs(made, seeds))))
+        (effect,) = found.details.contrasts
+        assert (effect.looks, effect.level) == (looks, level_at_look(looks))
+        assert found.p_adjusted == pytest.approx(adjusted_for_looks(crossed_of(found, made, self, seeds), looks))
+
+    def test_runs_that_record_no_command_are_held_to_the_whole_level(self, made: MakeRun, studied: MakeStudy) -> None:
+        study = studied(*self.runs(made, {"-": 3}))
+        (effect,) = only(option_effects(study)).details.contrasts
+        assert (effect.level, effect.p_adjusted) == (0.05, effect.p_value)
+        assert any("do not record which command trained them" in text for text in limits_of(study))
+
+    def test_a_final_plan_decides_alone_at_the_whole_level(self, made: MakeRun, studied: MakeStudy) -> None:
+        alone = only(option_effects(studied(*self.runs(made, {"A": 4}))))
+        later = studied(*self.runs(made, {"A": 4, "b": 3}))
+        found = only(option_effects(later))
+        (effect,) = found.details.contrasts
+        assert (found.estimate, found.p_value, found.p_adjusted) == (alone.estimate, alone.p_value, alone.p_value)
+        assert (effect.level, effect.is_final, effect.pairs, effect.later_runs) == (0.05, True, 4, 6)
+        assert any("the 6 runs that were trained besides do not change that" in text for text in limits_of(later))
+
+    def test_a_final_plan_that_is_not_complete_is_one_look_among_others(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        runs = self.runs(made, {"A": 4})
+        (effect,) = only(option_effects(studied(*runs[:6]))).details.contrasts
+        assert not effect.is_final
+
+    def test_an_inconclusive_final_plan_is_not_added_to(self, made: MakeRun, studied: MakeStudy) -> None:
+        conclusions, steps = concluded(studied(*self.runs(made, {"A": 4}, better=0.1)))
+        assert next(c for c in conclusions if c.kind == "option_effect").commands == ()
+        assert not any("matched pairs" in step.why for step in steps)
+
+    def test_limits_say_at_which_look_and_level_an_effect_was_decided(self, made: MakeRun, studied: MakeStudy) -> None:
+        (text,) = limits_of(studied(*self.runs(made, {"a": 3, "b": 3})))
+        assert text == (
+            "Seeds can be added after each look at the results. For 5% to hold over all looks, p must now be at most "
+            "0.0179 for k (look 2); seeds trained with --final count as one plan, held to 5%."
+        )
+
+
+def crossed_of(found: Conclusion, made: MakeRun, test: TestLooks, seeds: dict[str, int]) -> float:
+    """Return the strict p-value of the crossed analysis of all pairs."""
+    correct = [run.validation.correct.astype(float) for run in test.runs(made, seeds)]
+    effect = crossed(np.array(correct[1::2]) - np.array(correct[::2]))
+    assert effect.p_value == pytest.approx(found.p_value)
+    return effect.strict_p_value
+
+
+def limits_of(study: Study) -> list[str]:
+    """Return what the report says of option effects under its limits."""
+    return list(KIND.limits(study, option_effects(study), wording_of(study)))
 
 
 class TestSentence:

@@ -67,8 +67,18 @@ class Standing:
     # the best configuration against this one, raw and adjusted for all pairs; None if they cannot be tested
     p_value: float | None = None
     p_adjusted: float | None = None
+    p_of_looks: float | None = None  # the raw one, corrected for how often seeds were added and looked at
     # whether it is not significantly worse than the best, which is itself; None if it was judged on other clips
     tied: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """The p-values of the best configuration against another one, as in `Standing`."""
+
+    p_value: float
+    p_adjusted: float
+    p_of_looks: float
 
 
 def not_tested(best: Standing, other: Standing) -> str:
@@ -111,7 +121,7 @@ def best_configuration(study: Study) -> tuple[Conclusion, ...]:
     p_values = [standing.p_value for standing in others]
     known = [p for p in p_values if p is not None]
     complete = len(known) == len(others)
-    verified = complete and is_best(np.array(known), study.alpha)
+    verified = complete and is_best(np.array([standing.p_of_looks for standing in others]), study.alpha)
     verdict: Verdict = "supported" if verified else "inconclusive"
     lead = None if best.mean is None or others[0].mean is None else best.mean - others[0].mean
     n = study.results[study.index_of[best.runs[0]]].n
@@ -133,7 +143,8 @@ def standings(study: Study) -> tuple[Standing, ...]:
         return tuple(standing for part in study.parts for standing in standings(part))
     folds = cross_validation(study)
     if folds is not None:
-        tests = {runs: folds.tests[folds.configurations[0], runs] for runs in folds.configurations[1:]}
+        found = {runs: folds.tests[folds.configurations[0], runs] for runs in folds.configurations[1:]}
+        tests = {runs: _Test(raw, adjusted, raw) for runs, (raw, adjusted) in found.items()}
         return _ranked(study, folds.configurations, tests, _rest(study, folds.configurations))
     group = max(study.rankable_groups, key=lambda runs: len(study.ranked(runs)), default=())
     among = set(study.ranked(group))
@@ -145,15 +156,17 @@ def standings(study: Study) -> tuple[Standing, ...]:
 def _ranked(
     study: Study,
     ranked: Sequence[Configuration],
-    tests: Mapping[Configuration, tuple[float, float]],
+    tests: Mapping[Configuration, _Test],
     rest: Sequence[Configuration],
 ) -> tuple[Standing, ...]:
     found = []
-    verified = set(tests) >= set(ranked[1:]) and is_best(np.array([raw for raw, _ in tests.values()]), study.alpha)
+    verified = set(tests) >= set(ranked[1:]) and is_best(
+        np.array([test.p_of_looks for test in tests.values()]), study.alpha
+    )
     for position, runs in enumerate(ranked):
-        p_value, p_adjusted = tests.get(runs, (None, None))
-        tied = position == 0 or (not verified and (p_adjusted is None or p_adjusted > study.alpha))
-        found.append(_standing(study, runs, p_value, p_adjusted, tied=tied))
+        test = tests.get(runs)
+        tied = position == 0 or (not verified and (test is None or test.p_adjusted > study.alpha))
+        found.append(_standing(study, runs, test, tied=tied))
     return (*found, *(_standing(study, runs) for runs in rest))
 
 
@@ -179,8 +192,7 @@ def _mean(study: Study, runs: Configuration) -> float | None:
 def _standing(
     study: Study,
     runs: Configuration,
-    p_value: float | None = None,
-    p_adjusted: float | None = None,
+    test: _Test | None = None,
     *,
     tied: bool | None = None,
 ) -> Standing:
@@ -196,8 +208,9 @@ def _standing(
         interval=(_interval(study, runs) if counted_all else None) or _interval_over_trainings(study, runs),
         correct=sum(correct for correct, _ in counts) if counted_all else None,
         n=sum(n for _, n in counts) if counted_all else None,
-        p_value=p_value,
-        p_adjusted=p_adjusted,
+        p_value=test.p_value if test else None,
+        p_adjusted=test.p_adjusted if test else None,
+        p_of_looks=test.p_of_looks if test else None,
         tied=tied,
     )
 
@@ -236,37 +249,70 @@ def _interval_over_trainings(study: Study, runs: Configuration) -> Interval | No
     return mean_over_trainings(study, scores) if np.ptp(scores) else None  # equal scores don't show how they vary
 
 
-def _tests(study: Study, ranked: Sequence[Configuration]) -> dict[Configuration, tuple[float, float]]:
+def _tests(study: Study, ranked: Sequence[Configuration]) -> dict[Configuration, _Test]:
     """Return the p-values of the best configuration against each other one that it can be tested against."""
     if len(ranked) < 2:
         return {}
     best, *others = ranked
-    tests: dict[Configuration, tuple[float, float]] = {}
+    tests: dict[Configuration, _Test] = {}
     if all(len(runs) == 1 for runs in ranked):
         family = family_of(study)
         for runs in others:
             raw, adjusted = family.p_value(best[0], runs[0]), family.p_adjusted(best[0], runs[0])
             if raw is not None and adjusted is not None:
-                tests[runs] = raw, adjusted
+                tests[runs] = _Test(raw, adjusted, raw)
         return tests
-    clips = study.results[best[0]].clip_set
-    by_clip = _is_known_by_clip(study, ranked)
-    judged = {runs: [run for run in runs if run in clips.row_of] for runs in ranked}
-    noise = training_noise(study, clips, judged.values())
+    deciding = _deciding(study, ranked)
     pairs = combinations(ranked, 2) if len(ranked) <= MOST_COMPARED else ((best, other) for other in others)
-    found: dict[
-        tuple[Configuration, Configuration], tuple[float, float]
-    ] = {}  # p-value, and one that keeps every level
-    for a, b in pairs:
-        if not by_clip and (p_value := _p_over_trainings(study, b, a)) is not None:
-            found[a, b] = p_value, p_value
-        elif by_clip and (effect := nested_effect(study, clips, judged[b], judged[a], noise)) is not None:
-            found[a, b] = effect.p_value, effect.strict_p_value
-    strict = np.array([p_value for _, p_value in found.values()])
-    for (first, runs), adjusted in zip(found, holm(strict, len(ranked) * (len(ranked) - 1) // 2), strict=True):
+    found = _raw_tests(study, deciding, pairs)
+    all_adjusted = holm(np.array([strict for *_, strict in found.values()]), len(ranked) * (len(ranked) - 1) // 2)
+    for ((first, runs), (raw, of_looks, _)), adjusted in zip(found.items(), all_adjusted, strict=True):
         if first == best:
-            tests[runs] = found[best, runs][0], float(adjusted)
+            is_ahead = _is_ahead(study, deciding[best], deciding[runs])
+            tests[runs] = _Test(raw, float(adjusted), of_looks) if is_ahead else _Test(1.0, 1.0, 1.0)
     return tests
+
+
+def _raw_tests(
+    study: Study,
+    deciding: Mapping[Configuration, Configuration],
+    pairs: Iterable[tuple[Configuration, Configuration]],
+) -> dict[tuple[Configuration, Configuration], tuple[float, float, float]]:
+    """Return p-values of pairs of configurations: raw, corrected for looks, and a corrected one that keeps every level.
+
+    They are compared by the runs that decide.
+    """
+    clips = study.results[next(iter(deciding))[0]].clip_set
+    by_clip = _is_known_by_clip(study, deciding)
+    judged = {runs: [run for run in own if run in clips.row_of] for runs, own in deciding.items()}
+    noise = training_noise(study, clips, judged.values())
+    found: dict[tuple[Configuration, Configuration], tuple[float, float, float]] = {}
+    for a, b in pairs:
+        if by_clip:
+            effect = nested_effect(study, clips, judged[b], judged[a], noise)
+            p_value, strict = (effect.p_value, effect.strict_p_value) if effect else (None, None)
+            looks = study.looks_at_levels(judged[b], judged[a])
+        else:
+            p_value = strict = _p_over_trainings(study, deciding[b], deciding[a])
+            looks = study.looks_at_levels(deciding[b], deciding[a])
+        if p_value is not None and strict is not None:
+            of_looks = p_value if looks.is_fixed else looks.adjusted(strict)
+            found[a, b] = p_value, of_looks, looks.adjusted(strict)
+    return found
+
+
+def _deciding(study: Study, ranked: Sequence[Configuration]) -> dict[Configuration, Configuration]:
+    """Return the runs that configurations are compared by: those of plans declared final if every one has three."""
+    final = {runs: tuple(run for run in runs if run in study.final_runs) for runs in ranked}
+    return final if all(len(runs) >= FEWEST_PAIRS for runs in final.values()) else {runs: runs for runs in ranked}
+
+
+def _is_ahead(study: Study, first: Configuration, other: Configuration) -> bool:
+    """Return whether the best configuration of all runs is that of those that decide too."""
+    of_first, of_other = _mean(study, first), _mean(study, other)
+    if of_first is None or of_other is None:
+        return False
+    return of_first <= of_other if study.metric.lower_is_better else of_first >= of_other
 
 
 def _method(study: Study, configurations: Sequence[Configuration]) -> Method:

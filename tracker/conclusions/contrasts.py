@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tracker.statistics.matched_pairs import TrainingNoise
     from tracker.statistics.proportions import Interval
     from tracker.study.clip_sets import ClipSet
+    from tracker.study.looks import Looks
     from tracker.study.study import Contrast, Pair, Study
 
 CROSSED = Method(
@@ -73,6 +74,7 @@ class Analysis:
     method: Method
     n: int | None
     population: Effect | None  # the effect if it is one on other clips too: it may then be less sure
+    looks: Looks  # at the repetitions that it was estimated from
     folds: int = 0  # folds or splits, if it was estimated over them
     inner: InnerEffect | None = None
 
@@ -113,6 +115,13 @@ class ContrastEffect:
     scope: Scope = "population"  # of what is inferred, if it was tested
     constant: bool = False  # whether every one of at least three matched pairs differs by the same
     settings: int = 1  # of everything else in which both levels have runs
+    # repetitions at each look from the first three on, the last of which decided; of levels that are not paired their
+    # harmonic mean; empty if it was not tested
+    looks: tuple[float, ...] = ()
+    # what a p-value is held to at that look, before other contrasts are corrected for; alpha if the plan was fixed
+    level: float | None = None
+    is_final: bool = False  # whether a plan decided it that was declared final
+    later_runs: int = 0  # runs of these levels that such a plan leaves out
 
 
 def analyse_contrast(study: Study, contrast: Contrast) -> Analysis | None:
@@ -122,7 +131,9 @@ def analyse_contrast(study: Study, contrast: Contrast) -> Analysis | None:
     """
     found = _analyse_by_clip(study, contrast) if study.metric.is_known_by_clip else None
     over = over_trainings(study, contrast) if found is None else None
-    return found if over is None else Analysis(over.effect, over.method, over.n, over.population, over.folds)
+    if over is None:
+        return found
+    return Analysis(over.effect, over.method, over.n, over.population, over.looks, over.folds)
 
 
 def _analyse_by_clip(study: Study, contrast: Contrast) -> Analysis | None:
@@ -137,9 +148,10 @@ def _analyse_by_clip(study: Study, contrast: Contrast) -> Analysis | None:
         folds = [dict(study.design.terms[of_set.members[0]].split).get("fold", OFF) for of_set in sets]
         on_largest = InnerEffect(inner.estimate, inner.interval, inner.p_value) if inner else None
         n = sum(len(of_set.clips) for of_set in sets)
-        return Analysis(over_folds, SPLITS if OFF in folds else FOLDS, n, over_folds, len(sets), on_largest)
+        looks = study.looks_at_pairs([pair for of_set in by_set.values() for pair in of_set[1]])
+        return Analysis(over_folds, SPLITS if OFF in folds else FOLDS, n, over_folds, looks, len(sets), on_largest)
     if inner is not None:
-        return Analysis(inner, CROSSED, len(clips.clips), inner)
+        return Analysis(inner, CROSSED, len(clips.clips), inner, study.looks_at_pairs(pairs))
     # repetitions that share too few seeds, in the setting with most of them
     settings = [
         [[run for run in runs if study.by_clip(run) is not None] for runs in setting]
@@ -148,7 +160,8 @@ def _analyse_by_clip(study: Study, contrast: Contrast) -> Analysis | None:
     start, end = max(settings, key=lambda setting: min(map(len, setting)))
     clips = study.results[(start or contrast.repetitions[0][0])[0]].clip_set
     effect = nested_effect(study, clips, start, end)
-    return Analysis(effect, NESTED, len(clips.clips), effect) if effect else None
+    looks = study.looks_at_levels(start, end)
+    return Analysis(effect, NESTED, len(clips.clips), effect, looks) if effect else None
 
 
 def crossed_effect(study: Study, clips: ClipSet, pairs: Sequence[Pair]) -> Effect | None:
@@ -181,13 +194,18 @@ def _varied(study: Study, effect: Effect) -> Effect | None:
     return effect if effect.standard_error or study.metric.is_accuracy else None
 
 
-def adjusted_p_values(family: Sequence[Effect | None]) -> list[float]:
-    """Correct the p-values of all contrasts by Holm's method; of several the strict ones, which hold at every level.
+def adjusted_p_values(family: Sequence[tuple[Effect | None, Looks]]) -> list[float]:
+    """Correct the p-values of all contrasts for how often each was looked at, and by Holm's method for each other.
 
-    One that has no effect counts as having a p-value of 1.
+    Of several contrasts, or at one of several looks, they are the strict ones, which hold at every level. A contrast
+    that has no effect counts as having a p-value of 1.
     """
-    of_one = [(effect.p_value, effect.strict_p_value) if effect else (1.0, 1.0) for effect in family]
-    p_values = [strict if len(family) > 1 else p_value for p_value, strict in of_one]
+    alone, p_values = len(family) == 1, []
+    for effect, looks in family:
+        if effect is None:
+            p_values.append(1.0)
+        else:
+            p_values.append(looks.adjusted(effect.p_value if alone and looks.is_fixed else effect.strict_p_value))
     return [float(p) for p in holm(np.array(p_values))]
 
 
@@ -204,8 +222,8 @@ class Decision:
 
 def decide(study: Study, family: Sequence[Analysis]) -> list[Decision]:
     """Return what is claimed of each contrast, and of what: of other clips if the effect stands for those too."""
-    of_these = adjusted_p_values([analysis.effect for analysis in family])
-    of_others = adjusted_p_values([analysis.population for analysis in family])
+    of_these = adjusted_p_values([(analysis.effect, analysis.looks) for analysis in family])
+    of_others = adjusted_p_values([(analysis.population, analysis.looks) for analysis in family])
     return [_decision(study, *of_one) for of_one in zip(family, of_these, of_others, strict=True)]
 
 
@@ -254,11 +272,12 @@ def _pairs_by_set(study: Study, contrast: Contrast) -> Mapping[int, tuple[ClipSe
 def sample_size_for(study: Study, contrast: Contrast, analysis: Analysis, tests: int) -> Need | None:
     """Return what it takes to decide a contrast, given how many are tested; None if it isn't one of matched pairs."""
     effect = worthwhile(study, analysis.effect.estimate)
-    if analysis.method != CROSSED or not effect:
+    if analysis.method != CROSSED or not effect or contrast.is_final:
         return None
     clips, pairs_on_clips = largest_set(study, contrast)
     entries = _by_column(clips, _entries(study, pairs_on_clips))
-    pairs = pairs_needed(entries, effect, alpha=study.alpha, tests=tests)
+    before = None if analysis.looks.is_fixed else analysis.looks.sizes
+    pairs = pairs_needed(entries, effect, alpha=study.alpha, tests=tests, before=before)
     if pairs is not None:
         return Need(effect, max(pairs, len(entries) + 1))
     columns = columns_needed(entries, effect, alpha=study.alpha / tests)
@@ -273,15 +292,16 @@ def worthwhile(study: Study, estimate: float | None) -> float:
 def detectable_on(study: Study, contrast: Contrast, analysis: Analysis, tests: int) -> float | None:
     """Return the smallest effect that an analysis as precise as this one detects four times in five."""
     if analysis.method != CROSSED:
-        return detectable_effect(analysis.effect, alpha=study.alpha / tests)
+        return detectable_effect(analysis.effect, alpha=analysis.looks.level(study.alpha / tests))
     clips, pairs = largest_set(study, contrast)
     variance = PairVariance.of(_by_column(clips, _entries(study, pairs)))
-    return detectable_by_pairs(variance, len(pairs), alpha=study.alpha, tests=tests)
+    return detectable_by_pairs(variance, len(pairs), alpha=study.alpha, tests=tests, before=analysis.looks.before)
 
 
 def chance_with(study: Study, contrast: Contrast | None, run: int, pairs: int, tests: int) -> Chance | None:
     """Return how often so many matched pairs, `run` in one of them, would detect an effect worth looking for.
 
+    More of them than there are, they would be one more look, held to its own level.
     Three existing pairs say how much pairs vary. Before there are so many, of accuracy, it is taken from the runs at
     hand: how often two of them disagree on a clip, and how far repeated trainings of a configuration differ.
     """
@@ -292,8 +312,20 @@ def chance_with(study: Study, contrast: Contrast | None, run: int, pairs: int, t
     variance = PairVariance.of(entries) if enough else _usual_variance(study, clips)
     if not effect or variance is None:
         return None
-    detectable = detectable_by_pairs(variance, pairs, alpha=study.alpha, tests=tests)
-    return Chance(effect, crossed_power(variance, pairs, effect, study.alpha, tests), detectable)
+    before = study.looks_at_pairs(on_clips).sizes
+    detectable = detectable_by_pairs(variance, pairs, alpha=study.alpha, tests=tests, before=before)
+    return Chance(effect, crossed_power(variance, pairs, effect, study.alpha, tests, before), detectable)
+
+
+def pairs_worth_running(study: Study, contrast: Contrast, most: int, tests: int) -> int:
+    """Return how many matched pairs in all, at most `most`, have the most chance of a verdict for each new one.
+
+    Among those with at least an even chance; `most` if none have it.
+    """
+    run, have = contrast.pairs[0][0], len(largest_set(study, contrast)[1])
+    chances = {pairs: chance_with(study, contrast, run, pairs, tests) for pairs in range(have + 1, most + 1)}
+    each = {pairs: chance.power / (pairs - have) for pairs, chance in chances.items() if chance and chance.power >= 0.5}
+    return max(each, key=each.__getitem__, default=most)
 
 
 def _usual_variance(study: Study, clips: ClipSet) -> PairVariance | None:

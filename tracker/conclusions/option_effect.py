@@ -41,6 +41,7 @@ from tracker.conclusions.contrasts import (
     decide,
     detectable_on,
     largest_set,
+    pairs_worth_running,
     sample_size_for,
 )
 from tracker.conclusions.trainings import PAIRED, UNPAIRED, differ_equally
@@ -51,6 +52,7 @@ from tracker.study.histories import identical
 from tracker.study.options import MOST_ALIASES, NETWORK, PLATEAU, as_whole
 from tracker.study.study import Obstacle
 from tracker.wording import (
+    NONE,
     begun,
     change_cell,
     change_interval_cell,
@@ -61,6 +63,7 @@ from tracker.wording import (
     level_words,
     listing,
     losses,
+    metric_text,
     metric_words,
     number_word,
     option_words,
@@ -134,7 +137,7 @@ class OptionEffect(Details):
 
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         """Return a row for each contrast."""
-        header = ("from", "to", "matched pairs", "difference", "95% interval", "verdict")
+        header = ("from", "to", "matched pairs", "difference", "95% interval", "look", "p at most", "verdict")
         cell, interval = (points_cell, points_interval_cell) if in_points else (change_cell, change_interval_cell)
         rows = [
             (
@@ -143,6 +146,8 @@ class OptionEffect(Details):
                 str(c.pairs),
                 cell(c.estimate),
                 interval(c.interval),
+                str(len(c.looks)) if c.looks else NONE,
+                metric_text(c.level),
                 verdict_words(c),
             )
             for c in self.contrasts
@@ -290,6 +295,10 @@ def _effect(
         scope=decision.scope if decision else "population",
         constant=differ_equally(study, contrast.pairs),
         settings=sum(bool(start and end) for start, end in settings),
+        looks=analysis.looks.sizes if analysis else (),
+        level=analysis.looks.level(study.alpha) if analysis else None,
+        is_final=contrast.is_final,
+        later_runs=contrast.later,
     )
 
 
@@ -339,12 +348,22 @@ def _open_text(option: str, effect: ContrastEffect, observed: str, wording: Word
     interval = f"95% interval {_interval_text((low, high), wording)}"
     if effect.p_value is not None and effect.p_value <= wording.alpha:
         alone = f"That is significant on its own ({wording.p(effect.p_value)})"
-        corrected = "but not after correcting for all contrasts"
+        held = effect.level is not None and effect.p_value > effect.level
+        corrected = f"but not at {_look_text(effect)}" if held else "but not after correcting for all contrasts"
         return f"{begun(option_words(option))} {observed} ({interval}). {alone}, {corrected}."
     none = f"No clear effect of {option_words(option)}"
     if wording.metric.is_accuracy and high - low > _SAYS_NOTHING:
         return f"{none}: {observed}, but the data are too few to tell."
     return f"{none}: {observed} ({interval}).{_need_text(effect, wording)}"
+
+
+def _look_text(effect: ContrastEffect) -> str:
+    """Return ``look 2 at seeds that are added over time, where p must be at most 0.0189``."""
+    return f"look {len(effect.looks)} at seeds that are added over time, where p must be {_held_to(effect)}"
+
+
+def _held_to(effect: ContrastEffect) -> str:
+    return f"at most {metric_text(effect.level)}"
 
 
 def _need_text(effect: ContrastEffect, wording: Wording) -> str:
@@ -436,10 +455,18 @@ def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Co
     contrast = next(c for c in study.contrasts[option] if (c.start, c.end) == (effect.from_, effect.to))
     if not contrast.pairs and all(min(map(len, setting)) == 1 for setting in contrast.repetitions):
         return _vary_alone(study, option, tests)
-    pairs = effect.need.pairs if effect.need else None
+    pairs = _pairs_to_reach(study, contrast, effect, max(1, tests))
+    return [] if pairs is None else _complete_pairs(study, contrast, pairs, max(1, tests))
+
+
+def _pairs_to_reach(study: Study, contrast: Contrast, effect: ContrastEffect, tests: int) -> int | None:
+    """Return how many matched pairs in all are worth having; None if no small number of them is."""
+    if contrast.is_final:
+        return None
     if effect.p_value is None and len(largest_set(study, contrast)[1]) < FEWEST_PAIRS:
-        pairs = FEWEST_PAIRS
-    return [] if pairs is None or pairs > MOST_PAIRS else _complete_pairs(study, contrast, pairs, max(1, tests))
+        return FEWEST_PAIRS
+    most = effect.need.pairs if effect.need else None
+    return None if most is None or most > MOST_PAIRS else pairs_worth_running(study, contrast, most, tests)
 
 
 def _vary_alone(study: Study, option: str, tests: int) -> list[PlannedRun]:
@@ -521,11 +548,52 @@ def _has_contrasts(details: Details) -> TypeGuard[OptionEffect]:
     return isinstance(details, OptionEffect) and bool(details.contrasts)
 
 
+def _limits(study: Study, conclusions: Sequence[Conclusion], _wording: Wording) -> Iterator[str]:
+    """Yield at which look, and so at which level, options were decided that seeds are added to."""
+    tested = [(c.option or "", leading(c.details.contrasts)) for c in conclusions if _has_contrasts(c.details)]
+    tested = [(option, effect) for option, effect in tested if effect.looks]
+    growing = [(option, effect) for option, effect in tested if _is_growing(study, effect)]
+    level = percent(study.alpha)
+    if growing:
+        each = [
+            f"{_held_to(effect)} for {option_words(option)} (look {len(effect.looks)})" for option, effect in growing
+        ]
+        many = f" and {len(each) - _MOST_NAMED} others" if len(each) > _MOST_NAMED else ""
+        yield (
+            f"Seeds can be added after each look at the results. For {level} to hold over all looks, p must now be "
+            f"{listing(each[:_MOST_NAMED])}{many}; seeds trained with --final count as one plan, held to {level}."
+        )
+    if any(not effect.is_final and not _is_growing(study, effect) for _, effect in tested):
+        yield (
+            "The runs do not record which command trained them, so they count as one plan made in advance. If seeds "
+            f"were added after a look at the results, chance passes for an effect more often than {level} of the time."
+        )
+    for option, effect in tested:
+        if effect.later_runs:
+            those = "1 run that was trained besides does" if effect.later_runs == 1 else (
+                f"{effect.later_runs} runs that were trained besides do")  # fmt: skip
+            yield f"{begun(option_words(option))} is decided by a plan declared final: the {those} not change that."
+
+
+def _is_growing(study: Study, effect: ContrastEffect) -> bool:
+    """Return whether an effect is held to less than the whole level, since more seeds may be added."""
+    return effect.level is not None and effect.level < study.alpha
+
+
 def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
     if any(conclusion.p_value is not None for conclusion in conclusions):
         yield (
             "All contrasts of options with three repetitions or more are another family, corrected so at "
             f"{percent(study.alpha)}."
+        )
+    effects = [
+        c for conclusion in conclusions if _has_contrasts(conclusion.details) for c in conclusion.details.contrasts
+    ]
+    if any(_is_growing(study, effect) for effect in effects):
+        yield (
+            "An effect that is looked at again whenever seeds are added is held to a smaller level at each look: by r "
+            f"repetitions a fraction 1 - 2/r of {percent(study.alpha)} is spent at most, so that it holds over all "
+            "looks (Lan and DeMets 1983, doi:10.1093/biomet/70.3.659)."
         )
     if {PAIRED, UNPAIRED} & {part for conclusion in conclusions for part in conclusion.details.methods}:
         yield (
@@ -549,6 +617,7 @@ KIND = Kind(
     in_metric_unit=True,
     tests=(CROSSED, NESTED, FOLDS, SPLITS, PAIRED, UNPAIRED),
     methods=_methods,
+    limits=_limits,
     planned_runs=_planned_runs,
     why_no_run=_why_no_run,
 )

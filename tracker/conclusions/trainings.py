@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from tracker.statistics.matched_pairs import Effect
     from tracker.statistics.proportions import Interval
+    from tracker.study.looks import Looks
     from tracker.study.study import Contrast, Pair, Study
 
 PAIRED = Method(
@@ -57,6 +58,7 @@ class OverTrainings:
     method: Method
     n: int | None  # validation clips, if that is known
     population: Effect | None  # the same on other clips too; None if that can't be said
+    looks: Looks  # at the trainings that it was estimated from
     folds: int = 0  # folds or splits, if it was estimated over them
 
 
@@ -75,7 +77,8 @@ def over_trainings(study: Study, contrast: Contrast) -> OverTrainings | None:
     together = max(by_block.values(), key=len, default=[])
     effect = paired_effect(_differences(study, together)) if len(together) >= FEWEST_PAIRS else None
     if effect is not None:
-        return _on_these_clips(study, effect, PAIRED, [a for a, _ in together], [b for _, b in together])
+        start, end = ([pair[side] for pair in together] for side in (0, 1))
+        return _on_these_clips(study, effect, PAIRED, start, end, study.looks_at_pairs(together))
     # or every pair differs by the same, which is less noise than there is
     settings = [tuple([run for run in runs if study.results[run].score is not None] for runs in setting)
                 for setting in contrast.repetitions]  # fmt: skip
@@ -88,7 +91,8 @@ def over_repetitions(study: Study, start: Sequence[int], end: Sequence[int]) -> 
     if min(len(start), len(end)) < FEWEST_PAIRS:
         return None
     before, after = (_values(study, runs) for runs in (start, end))
-    return _on_these_clips(study, unpaired_effect(after, before), UNPAIRED, start, end)
+    looks = study.looks_at_levels(start, end)
+    return _on_these_clips(study, unpaired_effect(after, before), UNPAIRED, start, end, looks)
 
 
 def p_over_repetitions(study: Study, start: Sequence[int], end: Sequence[int]) -> float | None:
@@ -135,7 +139,7 @@ def _are_equal(differences: NDArray[np.float64]) -> bool:
 
 
 def _on_these_clips(
-    study: Study, effect: Effect | None, method: Method, start: Sequence[int], end: Sequence[int]
+    study: Study, effect: Effect | None, method: Method, start: Sequence[int], end: Sequence[int], looks: Looks
 ) -> OverTrainings | None:
     if effect is None:
         return None
@@ -146,7 +150,7 @@ def _on_these_clips(
     if counted and clips.known and not clips.groups and clips.n and clips.n > 1:
         means = [float(_values(study, runs).mean()) for runs in (start, end)]
         population = on_other_clips(effect, largest_clip_variance(means[0], means[1], clips.n), clips.n)
-    return OverTrainings(effect, method, clips.n if clips.known else None, population)
+    return OverTrainings(effect, method, clips.n if clips.known else None, population, looks)
 
 
 def _over_splits(
@@ -161,7 +165,8 @@ def _over_splits(
     folds = {dict(study.design.terms[pair[0]].split).get(FOLD) for pair in pairs}
     sizes = {study.results[pair[0]].clip_set: study.results[pair[0]].n for pair in pairs}
     n = sum(size or 0 for size in sizes.values()) if None not in sizes.values() else None
-    return OverTrainings(effect, FOLDS if len(folds) == len(means) else SPLITS, n, effect, len(means))
+    method = FOLDS if len(folds) == len(means) else SPLITS
+    return OverTrainings(effect, method, n, effect, study.looks_at_pairs(pairs), len(means))
 
 
 def _size_ratio(study: Study, runs: Sequence[int]) -> float | None:

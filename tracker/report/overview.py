@@ -48,7 +48,7 @@ def limits(
     study: Study, conclusions: Sequence[Conclusion], wording: Wording, *, in_table: bool = False
 ) -> Iterator[str]:
     """Yield what the runs of an experiment, or those in a table, cannot show, as sentences."""
-    for kind in kinds("sample_size", "stability"):
+    for kind in kinds("sample_size", "option_effect", "stability"):
         yield from kind.limits(study, of_kind(conclusions, kind), wording)
     yield from _limits_of_metric(study, wording)
     yield from _limits_of_clips(study, wording, in_table=in_table)

@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tracker.runs.facts import training_plan
+from tracker.statistics.repetitions import FEWEST_PAIRS
 from tracker.study.clip_sets import DetectableDifference, detectable_difference_between
 from tracker.study.datasets import DataSets, data_sets
+from tracker.study.looks import Looks, final_runs, looks_at_levels, looks_at_pairs
 from tracker.study.options import Design, design_of
 from tracker.study.param_roles import FOLD, param_roles
 from tracker.study.run_results import RunResult, run_results
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tracker.runs import Run
+    from tracker.runs.facts import TrainingPlan
     from tracker.statistics.proportions import Interval
     from tracker.study.clip_sets import ClipSet
     from tracker.study.metrics import Metric
@@ -59,6 +63,8 @@ class Contrast:
     end: str  # … to this one
     pairs: tuple[Pair, ...]  # matched pairs; no run is in two of them
     repetitions: tuple[Sides, ...]  # for each setting of everything else the runs of both levels, matched or not
+    is_final: bool = False  # whether these are the runs of a plan that was declared final, and nothing else
+    later: int = 0  # runs that such a plan leaves out
 
 
 def contrasts(design: Design, option: str) -> tuple[Contrast, ...]:
@@ -231,7 +237,43 @@ class Study:
     @cached_property
     def contrasts(self) -> Mapping[str, tuple[Contrast, ...]]:
         """The contrasts of each option that varies."""
-        return {option: contrasts(self.design, option) for option in self.design.options}
+        found = {option: contrasts(self.design, option) for option in self.design.options}
+        if not self.final_runs:
+            return found
+        return {option: tuple(map(self._deciding, of_option)) for option, of_option in found.items()}
+
+    def _deciding(self, contrast: Contrast) -> Contrast:
+        """Return a contrast of the runs of final plans alone if they are enough to decide it."""
+        sides = (tuple(tuple(run for run in runs if run in self.final_runs) for runs in setting)
+                 for setting in contrast.repetitions)  # fmt: skip
+        repetitions = tuple((start, end) for start, end in sides if start and end)
+        pairs = tuple(pair for pair in contrast.pairs if self.final_runs.issuperset(pair))
+        if max(len(pairs), *(min(map(len, setting)) for setting in repetitions), 0) < FEWEST_PAIRS:
+            return contrast
+        every, own = ({run for setting in of for runs in setting for run in runs}
+                      for of in (contrast.repetitions, repetitions))  # fmt: skip
+        return replace(contrast, pairs=pairs, repetitions=repetitions, is_final=True, later=len(every - own))
+
+    @cached_property
+    def final_runs(self) -> frozenset[int]:
+        """The runs of plans that were declared final and are complete: the first such plan of each configuration."""
+        return final_runs(self._plans, self._started, self.design.configurations)
+
+    @cached_property
+    def _plans(self) -> tuple[TrainingPlan | None, ...]:
+        return tuple(training_plan(result.run.tags) for result in self.results)
+
+    @cached_property
+    def _started(self) -> tuple[float, ...]:
+        return tuple(float(result.run.started or 0) for result in self.results)
+
+    def looks_at_pairs(self, pairs: Sequence[Pair]) -> Looks:
+        """Return how often matched pairs were looked at while they became as many."""
+        return looks_at_pairs(self._plans, self._started, pairs)
+
+    def looks_at_levels(self, start: Sequence[int], end: Sequence[int]) -> Looks:
+        """Return how often repetitions of two levels were looked at while they became as many."""
+        return looks_at_levels(self._plans, self._started, start, end)
 
     @cached_property
     def matched(self) -> frozenset[Pair]:
