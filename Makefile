@@ -80,9 +80,10 @@ compat: install .compat/mlflow-$(OTHER_MLFLOW) .compat/drivers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $@ boto3 'moto[s3,server]' psycopg2-binary \
 	|| rm -rf $@
 
-# The schema of tracker report --format json.
+# The schemas of tracker report and tracker gate --format json.
 schema: install
 	$(BIN)/python -c 'from tracker.render import report_schema; print(report_schema(), end="")' > docs/report.schema.json
+	$(BIN)/python -c 'from tracker.render import gate_schema; print(gate_schema(), end="")' > docs/gate.schema.json
 
 lock:
 	$(BIN)/uv --system-certs pip compile pyproject.toml --group dev --universal --generate-hashes --no-annotate --no-header \

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         train,
     )
     from tracker.errors import TrackerError
+    from tracker.recording.gate import GateAnswer, gate
     from tracker.recording.reporter import LoggingReporter, PrintReporter, Reporter, SilentReporter
     from tracker.recording.reports import Comparison, Report, build_report, compare, log_report
     from tracker.recording.script_run import ScriptRun
@@ -39,6 +40,7 @@ __all__ = [
     "Comparison",
     "ExperimentRuns",
     "Fold",
+    "GateAnswer",
     "LoggingReporter",
     "Plateau",
     "PrintReporter",
@@ -54,6 +56,7 @@ __all__ = [
     "close",
     "compare",
     "delete",
+    "gate",
     "load_runs",
     "log_report",
     "read_table",
@@ -71,6 +74,7 @@ __all__ = [
 
 _NAMES = {  # where names are that `tracker.api` does not define
     "tracker.errors": ("TrackerError",),
+    "tracker.recording.gate": ("GateAnswer", "gate"),
     "tracker.recording.reporter": ("LoggingReporter", "PrintReporter", "Reporter", "SilentReporter"),
     "tracker.recording.reports": ("Comparison", "Report", "build_report", "compare", "log_report"),
     "tracker.recording.script_run": ("ScriptRun",),

@@ -12,6 +12,7 @@ from scipy.special import stdtr
 from tests.lazy import Lazy
 from tracker.statistics.matched_pairs import (
     Effect,
+    behrens_fisher_critical,
     behrens_fisher_p,
     by_group,
     constant_effect,
@@ -279,6 +280,29 @@ class TestNested:
     def test_nested_refuses_a_single_repetition(self):
         with pytest.raises(ValueError, match="at least two repetitions"):
             nested(np.zeros((1, 3)), np.zeros((2, 3)))
+
+
+class TestBehrensFisherCritical:
+    @pytest.mark.parametrize("alpha", [0.05, 1e-3, 1e-6])
+    @pytest.mark.parametrize(("fraction", "df", "other_df"), [(0.5, 2, 29), (0.99, 2, 299), (0.01, 3, 5), (1.0, 2, 9)])
+    def test_behrens_fisher_critical_is_where_the_p_value_is_alpha(
+        self, fraction: float, df: int, other_df: int, alpha: float
+    ) -> None:
+        critical = behrens_fisher_critical(fraction, df, other_df, alpha)
+        assert float(behrens_fisher_p(critical, fraction, df, other_df)) == pytest.approx(alpha, rel=1e-4)
+
+
+class TestIntervalAt:
+    def test_interval_at_leaves_out_0_exactly_where_the_strict_p_value_is_below_the_level(self) -> None:
+        rng = np.random.default_rng(0)
+        for _ in range(40):
+            entries = rng.integers(-1, 2, (3, 20)) + rng.integers(0, 2)
+            effect = crossed(entries.astype(float))
+            for level in (0.01, 0.001):
+                low, high = effect.interval_at(1 - level)
+                assert (low > 0 or high < 0) == (effect.strict_p_value < level)
+            assert effect.interval_at(0.95) == effect.interval
+            assert effect.interval_at(0.90) == effect.interval_90
 
 
 class TestTEffect:

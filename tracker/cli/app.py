@@ -29,9 +29,10 @@ _PARENTHESES = re.compile(r"(?<=default: )\((.*?)\)(?=[];])")  # which Typer put
 
 GROUPS = {  # the commands, in the order of the help
     "Train": ("run", "sweep", "resume", "close", "data"),
-    "Look at the results": ("report", "next", "compare", "runs", "ui"),
+    "Look at the results": ("report", "next", "compare", "gate", "runs", "ui"),
     "Change runs": ("rename", "tag", "delete"),
     "Maintain the store": ("sync", "repair"),
+    "Help programs": ("skill",),
 }
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 

@@ -95,6 +95,7 @@ def _is_plain(text: str) -> bool:
     return bool(text) and text.isprintable() and shlex.quote(text) == text
 
 
+_NOT_NEGATIVE = Range(least=0)
 _ANALYSIS, _RUNS = "Analysis", "Runs"
 _LONGEST_METRIC = 250  # characters of a metric's name
 _LONGEST_EXPERIMENT = 500  # characters of an experiment's
@@ -337,6 +338,15 @@ class ExperimentAnalysis(AnalysisOptions):
 
     experiment: Experiment = None
     tracking_uri: TrackingUri = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateAnalysis(ExperimentAnalysis):
+    """A question about two configurations of one experiment."""
+
+    margin: Annotated[
+        float, number("Difference, in the metric's unit, too small to matter", _NOT_NEGATIVE, "FLOAT", panel=_ANALYSIS)
+    ] = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -298,8 +298,10 @@ def detectable_on(study: Study, contrast: Contrast, analysis: Analysis, tests: i
     return detectable_by_pairs(variance, len(pairs), alpha=study.alpha, tests=tests, before=analysis.looks.before)
 
 
-def chance_with(study: Study, contrast: Contrast | None, run: int, pairs: int, tests: int) -> Chance | None:
-    """Return how often so many matched pairs, `run` in one of them, would detect an effect worth looking for.
+def chance_with(
+    study: Study, contrast: Contrast | None, run: int, pairs: int, tests: int, effect: float | None = None
+) -> Chance | None:
+    """Return how often so many matched pairs, `run` in one of them, would detect an effect, or one worth looking for.
 
     More of them than there are, they would be one more look, held to its own level.
     Three existing pairs say how much pairs vary. Before there are so many, of accuracy, it is taken from the runs at
@@ -307,7 +309,7 @@ def chance_with(study: Study, contrast: Contrast | None, run: int, pairs: int, t
     """
     clips, on_clips = (study.results[run].clip_set, []) if contrast is None else largest_set(study, contrast)
     entries = _by_column(clips, _entries(study, on_clips)) if on_clips else np.empty((0, 0))
-    effect = worthwhile(study, float(entries.mean()) if on_clips else None)
+    effect = effect or worthwhile(study, float(entries.mean()) if on_clips else None)
     enough = len(on_clips) >= FEWEST_PAIRS and _several(clips)
     variance = PairVariance.of(entries) if enough else _usual_variance(study, clips)
     if not effect or variance is None:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from tracker.conclusions import kind_of, kinds, of_kind
 from tracker.conclusions.comparisons import cross_validation
-from tracker.conclusions.conclusion import OPEN
+from tracker.conclusions.conclusion import OPEN, RunSpec
 from tracker.runs import as_number
 from tracker.wording import chance_words, listing, losses, points
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from tracker.conclusions.conclusion import Chance, Conclusion, PlannedRun, RunSpec
+    from tracker.conclusions.conclusion import Chance, Conclusion, PlannedRun
     from tracker.next_steps.command_line import Argv, CommandWriter
     from tracker.study.study import Study
 
@@ -140,6 +140,12 @@ def commands(
     )
 
 
+def seeds_commands(study: Study, run: int, seeds: Iterable[int], writer: CommandWriter) -> tuple[Argv, ...]:
+    """Return the commands that train a run's configuration under these seeds; none if a run has no command."""
+    training = _Training(frozenset(seeds))
+    return tuple(step.command for step in _steps(study, RunSpec(run), training, writer))
+
+
 def why_no_step(conclusions: Sequence[Conclusion]) -> str:
     """Return why no run is suggested, given all conclusions with their commands."""
     reasons = (why for kind in kinds() for why in kind.why_no_run(of_kind(conclusions, kind)))
@@ -174,7 +180,9 @@ def _steps(study: Study, spec: RunSpec, training: _Training, writer: CommandWrit
 
 
 def _reasons_text(reasons: Sequence[str]) -> str:
-    """Return ``matched pairs for A and for B``."""
+    """Return ``matched pairs for A and for B``; nothing for none."""
+    if not reasons:
+        return ""
     shared = "matched pairs "
     first, *others = sorted(reasons, key=lambda reason: not reason.startswith(shared))
     rest = [other.removeprefix(shared) if first.startswith(shared) else other for other in others]

@@ -312,8 +312,8 @@ def build_report(
     from tracker.report import build_report as build
 
     cover = _cover(title, author, intro)
-    named = _named_params(seed_params, option_params, ignore)
-    name, given, settings = _question(runs, metric, named, minimise=minimise, alpha=alpha, margin=margin)
+    named = named_params(seed_params, option_params, ignore)
+    name, given, settings = question_of(runs, metric, named, minimise=minimise, alpha=alpha, margin=margin)
     folder = None
     if isinstance(runs, ExperimentRuns):
         settings |= {"log_to": runs.experiments[0], "selection": runs.selection}
@@ -414,8 +414,8 @@ def compare(
     """
     from tracker.report import build_comparison
 
-    named = _named_params(seed_params, option_params, ignore)
-    name, runs, settings = _question(runs, metric, named, minimise=minimise, alpha=alpha, margin=margin)
+    named = named_params(seed_params, option_params, ignore)
+    name, runs, settings = question_of(runs, metric, named, minimise=minimise, alpha=alpha, margin=margin)
     pair = (find_run(runs, id_of(first)).run_id, find_run(runs, id_of(second)).run_id)
     return Comparison(**_fields(build_comparison(name, runs, pair, **settings)))
 
@@ -425,13 +425,13 @@ def id_of(run: str | Run) -> str:
     return run.run_id if isinstance(run, Run) else run
 
 
-def _named_params(seed_params: Iterable[str], option_params: Iterable[str], ignore: Iterable[str]) -> NamedParams:
+def named_params(seed_params: Iterable[str], option_params: Iterable[str], ignore: Iterable[str]) -> NamedParams:
     """Return the params that were named, as what they are."""
     given = {"seed_params": seed_params, "option_params": option_params, "ignore": ignore}
     return NamedParams(**{what: checked_names(what, names) for what, names in given.items()})
 
 
-def _question(
+def question_of(
     runs: Iterable[Run], metric: str | None, named: NamedParams, *, minimise: bool | None, alpha: float, margin: float
 ) -> tuple[str, Sequence[Run], dict[str, Any]]:
     """Return the name of the experiment, its runs and what is asked of them, checked."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tracker.render.documents import (
         Listening,
         Sound,
+        agent_instructions,
         picture_files,
         render_comparison,
         render_description,
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
         render_summary,
         render_verdict,
     )
-    from tracker.render.json_document import render_comparison_json, render_json, render_next_json
-    from tracker.render.json_schema import report_schema
+    from tracker.render.json_document import render_comparison_json, render_gate_json, render_json, render_next_json
+    from tracker.render.json_schema import gate_schema, report_schema
     from tracker.render.pdf import render_pdf
     from tracker.render.tabular import render_csv, render_latex
     from tracker.render.view_model import ClipsView, ComparisonView, view_comparison
@@ -34,11 +35,14 @@ __all__ = [
     "ComparisonView",
     "Listening",
     "Sound",
+    "agent_instructions",
+    "gate_schema",
     "picture_files",
     "render_comparison",
     "render_comparison_json",
     "render_csv",
     "render_description",
+    "render_gate_json",
     "render_html",
     "render_json",
     "render_latex",

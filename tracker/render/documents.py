@@ -268,6 +268,11 @@ def _script() -> str:
 _DIGITS = 4  # significant, of a value that is read off a curve
 
 
+def agent_instructions() -> str:
+    """Return how a coding agent is to run experiments, in Markdown."""
+    return (TEMPLATES / "skill.md").read_text(encoding="utf-8")
+
+
 def _with_readings(panel: Panel) -> Panel:
     """Return a panel whose drawing carries the values behind its lines, written as in a table, for the script."""
     plot = panel.plot

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tracker.answers import Answer, AnswerId
     from tracker.conclusions.conclusion import Conclusion, Details, KindName, Scope, Verdict
     from tracker.report import Comparison, DataSetSection, NextStep, Report, RunEntry, Section
+    from tracker.report.gate import GateAnswer, Outcome, SeriesPlace
     from tracker.runs import RunStatus
     from tracker.statistics.proportions import Interval
     from tracker.study.run_results import Accuracy
@@ -173,6 +174,41 @@ def render_json(report: Report) -> str:
             next=tuple(_step(step) for step in report.next_steps),
             excluded=tuple(ExcludedDocument(run.run_id, run.reason) for run in report.excluded),
         )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GateDocument:
+    """The answer of `tracker gate`."""
+
+    schema: Literal["tracker.gate/1"]
+    answer: Outcome
+    exit_status: Annotated[int, "0 it holds, 1 it does not hold, 3 the runs cannot tell yet"]
+    sentence: Annotated[str, "what is printed"]
+    require: Literal["better", "not-worse"]
+    margin: Annotated[float, "in the unit of the metric"]
+    level: Annotated[float, "probability of a wrong answer either way: this one's share of alpha in a series"]
+    metric: str
+    lower_is_better: bool
+    baseline: Annotated[tuple[str, ...], "ids of the runs"]
+    candidate: tuple[str, ...]
+    pairs: Annotated[int, "matched pairs of trainings"]
+    estimate: Annotated[float | None, "candidate minus baseline; null if nothing can be compared"]
+    interval: Annotated[Interval | None, "of the same, which decides, at `confidence`"]
+    confidence: float | None
+    method: str | None
+    scope: Scope | None
+    chance: Annotated[float | None, "of an answer once the commands are run"]
+    commands: Annotated[tuple[str, ...], "for a shell: trainings that would tell"]
+    series: SeriesPlace | None
+
+
+def render_gate_json(answer: GateAnswer) -> str:
+    """Return the answer of a gate as JSON."""
+    own = {field.name: getattr(answer, field.name) for field in fields(answer)}
+    commands = tuple(shell_line([command]) for command in answer.commands)
+    return _text(
+        GateDocument(**(own | {"commands": commands}), schema="tracker.gate/1", exit_status=answer.exit_status)
     )
 
 

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 from tracker.answers import AnswerId
 from tracker.conclusions import kinds
 from tracker.conclusions.conclusion import Details, Kind, KindName, Scope, Verdict
-from tracker.render.json_document import ConclusionDocument, ReportDocument
+from tracker.render.json_document import ConclusionDocument, GateDocument, ReportDocument
+from tracker.report.gate import Outcome, SeriesPlace
 from tracker.runs import RunStatus
 from tracker.statistics import paired
 from tracker.statistics.proportions import Interval
@@ -51,8 +52,10 @@ _IMPORTED: dict[str, object] = {
     "LoggedSteps": LoggedSteps,
     "Mapping": Mapping,
     "Obstacle": Obstacle,
+    "Outcome": Outcome,
     "RunStatus": RunStatus,
     "Scope": Scope,
+    "SeriesPlace": SeriesPlace,
     "Verdict": Verdict,
     "paired": paired,
 }
@@ -71,6 +74,14 @@ def report_schema() -> str:
         for kind in kinds()
     ]
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "tracker.report/2"}
+    return json.dumps(head | whole | {"$defs": dict(sorted(named.items()))}, indent=1) + "\n"
+
+
+def gate_schema() -> str:
+    """Return the schema of ``tracker gate --format json`` as JSON."""
+    named: dict[str, Schema] = {}
+    whole = _of_class(GateDocument, named)
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "tracker.gate/1"}
     return json.dumps(head | whole | {"$defs": dict(sorted(named.items()))}, indent=1) + "\n"
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         detectable_difference,
         holm,
         is_best,
+        series_level,
         unconditional_power,
     )  # fmt: skip
     from tracker.statistics.grouped import (
@@ -165,6 +166,7 @@ __all__ = [
     "proportion_p",
     "score_interval",
     "score_intervals",
+    "series_level",
     "sign_flip_interval",
     "sign_flip_many",
     "sign_flip_p",

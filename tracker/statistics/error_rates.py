@@ -23,6 +23,7 @@ from tracker.statistics.proportions import check_open, pmf
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_FALL = 1.6  # how fast the levels of a series fall
 SPREADS = 9  # standard deviations of discordant clips that are summed: leaves out a probability of 1e-18
 MOST_EXACT = 1_000  # clips above which the normal approximation is within one percent
 RESOLUTION = 1e-5  # of a detectable difference: a thousandth of a point
@@ -58,6 +59,32 @@ def holm(p_values: NDArray[np.float64], m: int | None = None) -> NDArray[np.floa
     adjusted = np.empty(len(p_values))
     adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
     return adjusted
+
+
+def series_level(position: int, alpha: float = 0.05) -> float:
+    """Return the level at which a test of a series is held, so that any of them errs with a probability of `alpha`.
+
+    However long the series becomes, whatever its tests have in common and whatever came out of those before: the levels
+    sum to `alpha`. They fall as position^-1.6, slowly enough for the hundredth test to find what is plain.
+
+    Parameters
+    ----------
+    position : int, at least 1
+        Which test of the series it is.
+
+    Raises
+    ------
+    ValueError
+        If the position is below 1.
+
+    References
+    ----------
+    Tian, J. and Ramdas, A. (2021). Online control of the familywise error rate. Statistical Methods in Medical Research
+    30, 976-993. doi:10.1177/0962280220983381 (Alpha-Spending)
+    """
+    if position < 1:
+        raise ValueError(f"the position in a series must be at least 1, got {position}")
+    return float(alpha * position**-_FALL / scipy.special.zeta(_FALL))
 
 
 def is_best(p_values: NDArray[np.float64], alpha: float = 0.05) -> bool:

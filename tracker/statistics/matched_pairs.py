@@ -14,7 +14,7 @@ two columns.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -24,13 +24,15 @@ import scipy
 from tracker.statistics.proportions import Groups, Interval, group_codes, group_sums, score_intervals, two_sided_z
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
 FEW_PAIRS = 5  # up to this many matched pairs, the degrees of freedom are fewer than Satterthwaite's
 NOTHING = 1e-12  # a mean square below is rounding: entries are whole numbers, so that a true one is far above it
+_PLAIN = 0.95  # confidence up to which approximate degrees of freedom hold the level
 _LEAST_FRACTION = 1e-12  # a smaller part of the variance counts as 0
+_FAR, _CLOSE = 3.0, 1e-7  # of a critical value's logarithm: how far from Cochran's at most, and how exact
 _STEPS = np.arange(-35.0, 35.0, 0.05)  # of the trapezoidal rule: their hyperbolic sines reach from 1e-15 to 1e15
 _SINES = np.sinh(_STEPS)
 
@@ -94,6 +96,22 @@ def _below_sines(df: float) -> NDArray[np.float64]:
     return np.asarray(scipy.special.stdtr(df, _SINES))
 
 
+def behrens_fisher_critical(fraction: float, df: float, other_df: float, alpha: float) -> float:
+    """Return the t from which `behrens_fisher_p` is at most `alpha`, which is above 0 and below 1.
+
+    References
+    ----------
+    Cochran, W. G. and Cox, G. M. (1957). Experimental Designs, 2nd ed., section 4.14. Wiley. (where the search begins)
+    """
+    of_first, of_second = scipy.special.stdtrit([df, other_df], 1 - alpha / 2).tolist()
+    near = math.log(fraction * of_first + (1 - fraction) * of_second)
+
+    def over(log_t: float) -> float:
+        return math.log(float(behrens_fisher_p(math.exp(log_t), fraction, df, other_df)) / alpha)
+
+    return math.exp(float(scipy.optimize.brentq(over, near - _FAR, near + _FAR, xtol=_CLOSE, rtol=_CLOSE)))
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """A mean difference with its uncertainty."""
@@ -106,6 +124,7 @@ class Effect:
     strict_p_value: float  # keeps every level, as correcting a family of tests needs; at least `p_value`
     interval: Interval  # at 95% confidence
     interval_90: Interval
+    interval_at: Callable[[float], Interval] = field(repr=False, compare=False)  # above 95% as strict as the p-value
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +165,11 @@ def crossed(entries: NDArray[np.float64]) -> Effect:
     variance = rows + max(squares.columns - squares.residual, 0.0)
     if variance <= NOTHING:
         return constant_effect(mean, n, n)
-    df = n - 1 if steady else degrees_of_freedom(r, n, rows / variance)
-    effect = t_effect(mean, math.sqrt(variance / (r * n)), df)
+    error = math.sqrt(variance / (r * n))
     if steady:
-        return effect
-    strict = float(behrens_fisher_p(effect.t, rows / variance, r - 1, n - 1))
-    return replace(effect, strict_p_value=max(effect.p_value, strict))
+        return t_effect(mean, error, n - 1)
+    fraction = rows / variance
+    return t_effect(mean, error, degrees_of_freedom(r, n, fraction), (fraction, r - 1, n - 1))
 
 
 def degrees_of_freedom(pairs: int, columns: int, fraction: float) -> float:
@@ -231,9 +249,8 @@ def nested(a: NDArray[np.float64], b: NDArray[np.float64], noise: TrainingNoise 
     if variance <= NOTHING / n:
         return constant_effect(mean, n, n)
     if noise is not None and not steady:
-        effect = t_effect(mean, math.sqrt(variance), noise.df * (variance / rows) ** 2)
-        strict = float(behrens_fisher_p(effect.t, rows / variance, noise.df, n - 1))
-        return replace(effect, strict_p_value=max(effect.p_value, strict))
+        df = noise.df * (variance / rows) ** 2
+        return t_effect(mean, math.sqrt(variance), df, (rows / variance, noise.df, n - 1))
     df = n - 1 if steady else variance**2 / (row_a**2 / (len(a) - 1) + row_b**2 / (len(b) - 1))
     return t_effect(mean, math.sqrt(variance), df)
 
@@ -254,16 +271,23 @@ def mean_squares(table: NDArray[np.float64]) -> MeanSquares:
     )
 
 
-def t_effect(mean: float, standard_error: float, df: float) -> Effect:
-    """Return the effect of a mean that follows Student's t with `df` degrees of freedom."""
+def t_effect(mean: float, standard_error: float, df: float, parts: tuple[float, float, float] | None = None) -> Effect:
+    """Return the effect of a mean that follows Student's t with `df` degrees of freedom.
+
+    If these are approximate, `parts` are what `behrens_fisher_p` asks for: the first part's fraction of the variance
+    and the degrees of freedom of both parts.
+    """
     t = mean / standard_error
 
     def interval(confidence: float) -> Interval:
-        half = standard_error * float(scipy.special.stdtrit(df, 0.5 + confidence / 2))
-        return mean - half, mean + half
+        critical = float(scipy.special.stdtrit(df, 0.5 + confidence / 2))
+        if parts and confidence > _PLAIN:
+            critical = max(critical, behrens_fisher_critical(*parts, 1 - confidence))
+        return mean - standard_error * critical, mean + standard_error * critical
 
     p_value = 2 * float(scipy.special.stdtr(df, -abs(t)))
-    return Effect(mean, standard_error, float(df), t, p_value, p_value, interval(0.95), interval(0.90))
+    strict = max(p_value, float(behrens_fisher_p(t, *parts))) if parts else p_value
+    return Effect(mean, standard_error, float(df), t, p_value, strict, interval(_PLAIN), interval(0.90), interval)
 
 
 def constant_effect(mean: float, repeats: int, n: int) -> Effect:
@@ -282,4 +306,5 @@ def constant_effect(mean: float, repeats: int, n: int) -> Effect:
         low, high = (float(end[0]) for end in score_intervals(ahead, behind, n, two_sided_z(confidence)))
         return (min(low, 0.0), max(high, 0.0)) if p_value > 1 - confidence else (low, high)
 
-    return Effect(0.0 if nil else mean, 0.0, float(repeats - 1), t, p_value, p_value, interval(0.95), interval(0.90))
+    estimate, df = 0.0 if nil else mean, float(repeats - 1)
+    return Effect(estimate, 0.0, df, t, p_value, p_value, interval(_PLAIN), interval(0.90), interval)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
-from tracker.statistics.matched_pairs import Effect, behrens_fisher_p, t_effect
+from tracker.statistics.matched_pairs import Effect, behrens_fisher_critical, behrens_fisher_p, t_effect
 from tracker.statistics.proportions import score_interval
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from tracker.statistics.proportions import Interval
 
 _ROUNDING = 1e-9  # of the largest value: deviations below are rounding
-_FAR, _CLOSE = 0.7, 1e-7  # of the logarithm of a critical value
 
 
 def paired_effect(differences: NDArray[np.float64]) -> Effect | None:
@@ -149,10 +148,10 @@ def _two_part_effect(mean: float, first: float, second: float, of_parts: tuple[f
     error, p_value = math.sqrt(first + second), _two_part_p_value(mean, first, second, of_parts)
 
     def interval(confidence: float) -> Interval:
-        half = error * _critical(_fraction(first, second), of_parts, 1 - confidence)
+        half = error * behrens_fisher_critical(_fraction(first, second), *of_parts, 1 - confidence)
         return mean - half, mean + half
 
-    return Effect(mean, error, df, mean / error, p_value, p_value, interval(0.95), interval(0.90))
+    return Effect(mean, error, df, mean / error, p_value, p_value, interval(0.95), interval(0.90), interval)
 
 
 def _two_part_p_value(mean: float, first: float, second: float, of_parts: tuple[float, float]) -> float:
@@ -161,17 +160,6 @@ def _two_part_p_value(mean: float, first: float, second: float, of_parts: tuple[
 
 def _fraction(first: float, second: float) -> float:
     return min(1.0, first / (first + second))
-
-
-def _critical(fraction: float, of_parts: tuple[float, float], alpha: float) -> float:
-    """Return the t from which Behrens' and Fisher's p-value is at most `alpha`."""
-    of_first, of_second = scipy.special.stdtrit(of_parts, 1 - alpha / 2).tolist()
-    near = math.log(fraction * of_first + (1 - fraction) * of_second)  # Cochran's, which is never far from it
-
-    def over(log_t: float) -> float:
-        return math.log(float(behrens_fisher_p(math.exp(log_t), fraction, *of_parts)) / alpha)
-
-    return math.exp(float(scipy.optimize.brentq(over, near - _FAR, near + _FAR, xtol=_CLOSE, rtol=_CLOSE)))
 
 
 def _no_surer(effect: Effect, other: Effect) -> Effect:
@@ -186,6 +174,7 @@ def _no_surer(effect: Effect, other: Effect) -> Effect:
         strict_p_value=max(effect.strict_p_value, other.strict_p_value),
         interval=wider(effect.interval, other.interval),
         interval_90=wider(effect.interval_90, other.interval_90),
+        interval_at=lambda confidence: wider(effect.interval_at(confidence), other.interval_at(confidence)),
     )
 
 

@@ -258,6 +258,12 @@ class Store(Protocol):
         Raises `GoneError` if there is no such run, `StoreError` if the store refuses or is away.
         """
 
+    def tag_experiment(self, experiment: str, tags: Mapping[str, str]) -> Mapping[str, str]:
+        """Set tags of an experiment, over those of the same name, and return all that it has then.
+
+        Raises `GoneError` if there is no such experiment, `StoreError` if the store refuses or is away.
+        """
+
     def log_report(self, experiment: str, run_id: str, page: bytes, verdict: str) -> None:
         """Keep an HTML page as the artifact `REPORT` of a run, and a line as the description of its experiment.
 

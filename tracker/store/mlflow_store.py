@@ -30,7 +30,7 @@ from tracker.store.mlflow_run import check_change, check_keys, check_start
 from tracker.store.reader import experiment_name, read_experiment, run_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from types import FrameType
 
@@ -140,6 +140,11 @@ class _MlflowStore:
         from tracker.store.upload import log_report
 
         log_report(self.location, experiment, run_id, page, verdict)
+
+    def tag_experiment(self, experiment: str, tags: Mapping[str, str]) -> Mapping[str, str]:
+        from tracker.store.upload import tag_experiment
+
+        return tag_experiment(self.location, experiment, tags)
 
     def has_run(self, run_id: str, journal: str) -> bool:
         if self.location.database:

@@ -44,10 +44,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from mlflow.entities import Experiment
+
     from tracker.runs.events import Change, DatasetUsed
     from tracker.store.client import Store
     from tracker.store.location import Location
     from tracker.store.mlflow_run import Value
+    from tracker.store.server import ServedExperiment
 
 VERDICT_TAG = "tracker.verdict"  # the line of an experiment's description that is a report's
 
@@ -158,14 +161,30 @@ def log_report(location: Location, experiment: str, run_id: str, page: bytes, ve
         (artifacts / REPORT).write_bytes(page)
         RunWriter(store, run_id).attach(artifacts, REPORT)
     with one_line_errors(f"cannot describe the experiment {experiment!r} in {location.shown}"):
-        found = store.client.get_experiment_by_name(experiment)
-        if not found:
-            raise GoneError(f"no experiment {experiment!r} in {location.shown}")
+        found = _experiment(store, experiment)
         words, before = found.tags.get(DESCRIPTION_TAG, ""), found.tags.get(VERDICT_TAG, "")
         own = words.replace(before, "").strip() if before else words
         described = "\n\n".join(filter(None, [own, verdict]))
         for tag, text in ((DESCRIPTION_TAG, described), (VERDICT_TAG, verdict)):
             store.client.set_experiment_tag(str(found.experiment_id), tag, text)
+
+
+def tag_experiment(location: Location, experiment: str, tags: Mapping[str, str]) -> Mapping[str, str]:
+    """Set tags of an experiment; see `tracker.store.Store.tag_experiment`."""
+    check_texts("tag", tags)
+    store = open_store(location)
+    with one_line_errors(f"cannot write to the experiment {experiment!r} in {location.shown}"):
+        found = _experiment(store, experiment)
+        for tag, text in tags.items():
+            store.client.set_experiment_tag(str(found.experiment_id), tag, text)
+        return dict(_experiment(store, experiment).tags)
+
+
+def _experiment(store: Store, name: str) -> Experiment | ServedExperiment:
+    found = store.client.get_experiment_by_name(name)
+    if not found:
+        raise GoneError(f"no experiment {name!r} in {store.location.shown}")
+    return found
 
 
 def _dataset_input(used: DatasetUsed) -> entities.DatasetInput:

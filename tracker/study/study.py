@@ -90,6 +90,20 @@ def contrasts(design: Design, option: str) -> tuple[Contrast, ...]:
     )
 
 
+def contrast_of(design: Design, start: Sequence[int], end: Sequence[int]) -> Contrast:
+    """Return two configurations set against each other as levels of an option are, whatever they differ in.
+
+    Only runs on the same validation clips are; there may be none.
+    """
+    sides: dict[int, Sides] = {}
+    for block in sorted({int(design.repeats[run]) for run in start}):
+        at_start, at_end = (tuple(run for run in runs if design.repeats[run] == block) for runs in (start, end))
+        if at_end:
+            sides[block] = (at_start, at_end)
+    pairs = sorted(pair for at_start, at_end in sides.values() for pair in _matched(design, at_start, at_end))
+    return Contrast("configuration", "first", "second", tuple(pairs), tuple(sides.values()))
+
+
 def _two_levels(levels: Iterable[int], runs_of: NDArray[np.int64]) -> Iterable[tuple[int, int]]:
     """Return which two of some levels are contrasted, given how many runs each of the option's levels has."""
     if len(runs_of) <= MOST_LEVELS:

@@ -1,0 +1,95 @@
+"""A series of candidates, kept in a real store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.conftest import logger_in
+from tracker.errors import TrackerError
+from tracker.recording.changes import delete_run
+from tracker.recording.gate import gate
+from tracker.recording.reporter import SilentReporter
+from tracker.recording.stores import load_runs
+from tracker.store import store_at
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.running import LogRun
+    from tracker.report.gate import GateAnswer
+    from tracker.store import Store
+
+HARD = "1" * 20 + "0" * 20
+
+
+@pytest.fixture
+def log(work: Path) -> LogRun:
+    log = logger_in(work)
+    for kernel in "357":
+        for seed in range(3):
+            own = HARD[: 5 * seed] + "1" * int(kernel) + HARD[5 * seed + int(kernel) :]
+            log(own, name=f"k{kernel}-s{seed}", seed=str(seed), kernel_size=kernel)
+    return log
+
+
+@pytest.fixture
+def store(work: Path) -> Store:
+    return store_at(None, work)
+
+
+def asked(store: Store, baseline: str, candidate: str, series: str = "a") -> GateAnswer:
+    return gate(load_runs(store, "tracker"), f"kernel={baseline}", f"kernel={candidate}", series=series)
+
+
+class TestSeries:
+    def test_each_candidate_and_each_look_at_it_has_a_share_of_its_own(self, log: LogRun, store: Store) -> None:
+        first, second = asked(store, "3", "5"), asked(store, "3", "7")
+        assert (first.series.candidate, first.series.look) == (1, 1)
+        assert (second.series.candidate, second.series.look) == (2, 1)
+        assert second.level < first.level < 0.05 / 2
+        assert asked(store, "3", "5") == first
+        log(HARD, name="k5-s3", seed="3", kernel_size="5")
+        again = asked(store, "3", "5")
+        assert (again.series.candidate, again.series.look) == (1, 2)
+        assert again.level == first.level / 2
+        assert asked(store, "3", "7", series="b").series.candidate == 1
+
+    @pytest.mark.usefixtures("log")
+    def test_deleting_runs_gives_nothing_back(self, store: Store) -> None:
+        asked(store, "3", "5")
+        for seed in range(3):
+            delete_run(f"k5-s{seed}", store, "tracker", SilentReporter())
+        assert asked(store, "3", "7").series.candidate == 2
+
+    @pytest.mark.usefixtures("log")
+    def test_a_series_is_against_one_baseline(self, store: Store) -> None:
+        asked(store, "3", "5")
+        with pytest.raises(TrackerError, match="the series 'a' is against another baseline than k7-s0"):
+            asked(store, "7", "5")
+
+    @pytest.mark.usefixtures("log")
+    def test_a_damaged_record_is_an_error(self, store: Store) -> None:
+        store.tag_experiment("tracker", {"tracker.series.a.0123": "{"})
+        with pytest.raises(TrackerError, match=r"the experiment's tag tracker\.series\.a\.0123 is damaged"):
+            asked(store, "3", "5")
+
+
+class TestGate:
+    @pytest.mark.usefixtures("log")
+    @pytest.mark.parametrize(
+        ("arguments", "error"),
+        [
+            ({"require": "worse"}, "require must be 'better' or 'not-worse', got 'worse'"),
+            ({"series": "a b"}, "series must be 1 to 60 letters, digits and . _ -, got 'a b'"),
+            ({"alpha": 2}, "alpha must be"),
+        ],
+    )
+    def test_arguments_are_checked(self, store: Store, arguments: dict[str, object], error: str) -> None:
+        with pytest.raises(ValueError, match=error):
+            gate(load_runs(store, "tracker"), "kernel=3", "kernel=5", **arguments)
+
+    def test_runs_must_be_an_experiments(self) -> None:
+        with pytest.raises(ValueError, match=r"runs must be those of tracker\.load_runs"):
+            gate([], "kernel=3", "kernel=5")

@@ -1,0 +1,90 @@
+"""``tracker gate`` and ``skill``: a question answered by the exit status, and how a program is to ask it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from tracker.cli.app import command
+from tracker.cli.console import print_document, print_error, print_result
+from tracker.cli.options import GateAnalysis, naming_params, read_runs, runs, with_analysis_options
+from tracker.errors import TrackerError
+from tracker.printable import decoded
+
+_NOT_ASKED = 2  # the exit status where the question could not be asked
+
+_CONFIGURATION = "a run's name or id, or NAME=VALUE,… of params and tags"
+
+
+def _configuration(what: str) -> Any:
+    return typer.Option(
+        metavar="RUN|NAME=VALUE,…",
+        parser=decoded,
+        show_default=False,
+        help=f"{what}: {_CONFIGURATION}.",
+        autocompletion=runs,
+    )
+
+
+@command(
+    "gate",
+    "Answer whether a candidate is better, or not worse.",
+    "tracker gate --baseline baseline=yes --candidate kernel=7,lr=1e-4",
+    "tracker gate --baseline k3-lr0.001-s0 --candidate k7-lr0.001-s0 --require better",
+    "tracker gate --baseline baseline=yes --candidate 3f2a9c41 --series widths --format json",
+)
+@with_analysis_options
+def gate(
+    context: typer.Context,
+    *,
+    baseline: Annotated[str, _configuration("What it is compared with, in all its trainings")],
+    candidate: Annotated[str, _configuration("What is asked about, in all its trainings")],
+    require: Annotated[
+        Literal["better", "not-worse"],
+        typer.Option(help="What is asked: better at all, or not worse by the margin or more."),
+    ] = "not-worse",
+    series: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            parser=decoded,
+            help="Count this candidate to those tried against this baseline under that name: at most --alpha of such "
+            "series let any through wrongly.",
+        ),
+    ] = None,
+    form: Annotated[Literal["text", "json"], typer.Option("--format", help="One line, or JSON for programs.")] = "text",
+    analysis: GateAnalysis,
+) -> int:
+    """Answer in one line, and by the exit status, whether a candidate is better than a baseline, or not worse.
+
+    The exit status is 0 if that holds, 1 if it does not, 3 if the runs cannot tell yet, and 2 if the question cannot be
+    asked. Where they cannot tell, the line ends with the trainings that would.
+    """
+    from tracker.recording.gate import gate as ask
+    from tracker.render import render_gate_json
+
+    try:
+        found = read_runs(analysis.experiment, analysis.tracking_uri)
+        with naming_params():
+            answer = ask(found, baseline, candidate, require=require, series=series, **analysis.question)
+    except typer.BadParameter:
+        raise
+    except ValueError as error:
+        context.fail(str(error))
+    except TrackerError as error:
+        print_error(str(error))
+        return _NOT_ASKED
+    if form == "json":
+        print_document(render_gate_json(answer))
+    else:
+        print_result(answer.sentence)
+    return answer.exit_status
+
+
+@command("skill", "Print instructions for coding agents.", "tracker skill >> AGENTS.md")
+def skill() -> None:
+    """Print how a coding agent is to run experiments: a page of Markdown to put among its instructions."""
+    from tracker.render import agent_instructions
+
+    print_document(agent_instructions())

@@ -1,0 +1,380 @@
+"""One question about two configurations: is the candidate better than the baseline, or at least not worse.
+
+Both are configurations, with all their trainings, compared by the test that the report would use between two levels of
+an option. The answer goes by an interval of the difference at the level of the question: `HOLDS` if it leaves out the
+opposite of what is asked, `FAILS` if it leaves out what is asked, else `OPEN`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+from tracker.conclusions.conclusion import filled_up, seeds_of
+from tracker.conclusions.contrasts import analyse_contrast, chance_with
+from tracker.next_steps.command_line import shell_line
+from tracker.next_steps.steps import seeds_commands
+from tracker.runs import LOGGED_OPTIONS, shown
+from tracker.runs.logged import find_run
+from tracker.statistics.error_rates import series_level
+from tracker.statistics.repetitions import FEWEST_PAIRS
+from tracker.study.options import level_text, terms_of
+from tracker.study.study import contrast_of
+from tracker.wording import (
+    called_configuration,
+    chance_words,
+    configuration_phrases,
+    counted,
+    listing,
+    losses,
+    metric_words,
+    number_word,
+    option_words,
+    percent,
+    points,
+    points_interval,
+    sign,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tracker.conclusions.conclusion import Scope
+    from tracker.conclusions.contrasts import Analysis
+    from tracker.next_steps.command_line import Argv, CommandWriter
+    from tracker.report.model import Excluded
+    from tracker.runs import Run
+    from tracker.statistics.proportions import Interval
+    from tracker.study.study import Contrast, Study
+
+Require = Literal["better", "not-worse"]
+
+_ENOUGH = 0.8  # chance of an answer that is worth the trainings
+_TOO_RARE = 0.5  # chance below which nothing is suggested
+_MOST_SEEDS = 20  # of each configuration, in all, that are suggested
+
+
+class Outcome(StrEnum):
+    """What the runs say to the question; the values are those of the JSON document."""
+
+    HOLDS = "holds"
+    FAILS = "does not hold"
+    OPEN = "cannot tell yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of the candidate."""
+
+    require: Require = "not-worse"
+    margin: float = 0.02  # differences up to this are too small to matter, in the unit of the metric
+    level: float = 0.05  # probability of a wrong `HOLDS`, and of a wrong `FAILS`
+
+
+@dataclass(frozen=True, slots=True)
+class GateAnswer:
+    """The answer and what it rests on. Differences are candidate minus baseline, in the unit of the metric."""
+
+    answer: Outcome
+    sentence: str  # one line
+    require: Require
+    margin: float
+    level: float
+    metric: str
+    lower_is_better: bool
+    baseline: tuple[str, ...]  # ids of the runs
+    candidate: tuple[str, ...]
+    pairs: int  # of trainings with the same seed, split and clips
+    estimate: float | None  # None if nothing can be compared
+    interval: Interval | None  # that decides, at `confidence`
+    confidence: float | None
+    method: str | None
+    scope: Scope | None
+    chance: float | None  # of an answer once the commands are run; None if that isn't known
+    commands: tuple[Argv, ...]  # trainings that would tell
+    series: SeriesPlace | None = None
+
+    @property
+    def exit_status(self) -> int:
+        """What `tracker gate` exits with: 0 it holds, 1 it doesn't, 3 the runs can't tell yet."""
+        return {Outcome.HOLDS: 0, Outcome.FAILS: 1, Outcome.OPEN: 3}[self.answer]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesPlace:
+    """Where a candidate stands in a series of them."""
+
+    name: str
+    candidate: int  # which one it is, from 1
+    look: int  # how often it was asked about with other runs than before, this time included
+
+    def level_of(self, alpha: float) -> float:
+        """Return this candidate's share of the series' level at this look: half of what is left at each."""
+        level: float = series_level(self.candidate, alpha) / 2**self.look
+        return level
+
+
+def configuration_named(study: Study, runs: Sequence[Run], left_out: Sequence[Excluded], text: str) -> tuple[int, ...]:
+    """Return the runs of the configuration that a person names, as their indices in the study.
+
+    It is named by any of its runs, or by what its runs have in common: ``kernel=7,lr=1e-4``, params and tags alike.
+
+    Raises
+    ------
+    TrackerError
+        If no run, or several, have the name.
+    ValueError
+        If no run has these params and tags, or runs of several configurations have; or the run doesn't count.
+    """
+    if "=" not in text:
+        named = find_run(runs, text)
+        reasons = {excluded.run_id: excluded.reason for excluded in left_out}
+        if named.run_id in reasons:
+            raise ValueError(f"run {named.name} does not count: {reasons[named.run_id]}")
+        wanted = study.index_of[named.run_id]
+        return next(members for members in study.design.configurations if wanted in members)
+    asked = dict(_conditions(text))
+    matching = [run for run in range(len(study.results)) if _has(study, run, asked)]
+    if not matching:
+        raise ValueError(f"no run that counts has {text}")
+    found = [members for members in study.design.configurations if not set(members).isdisjoint(matching)]
+    if len(found) > 1:
+        first = found[0][0]
+        differ = {option for members in found[1:] for option in study.design.differing(first, members[0])}
+        among = listing([option_words(option) for option in study.design.options if option in differ])
+        raise ValueError(f"{len(found)} configurations have {text}: give {among or 'the run'} too")
+    return tuple(run for run in found[0] if run in matching)
+
+
+def _conditions(text: str) -> list[tuple[str, str]]:
+    """Return names and values of ``NAME=VALUE,…``; a value may have commas, as a plateau's does."""
+    parts: list[str] = []
+    for part in text.split(","):
+        if "=" in part or not parts:
+            parts.append(part)
+        else:
+            parts[-1] += f",{part}"
+    pairs = [part.partition("=") for part in parts]
+    if not all(name.strip() and equals for name, equals, _ in pairs):
+        raise ValueError(f"a configuration must be NAME=VALUE,…, got {shown(text)}")
+    return [(name.strip(), value.strip()) for name, _, value in pairs]
+
+
+def _has(study: Study, run: int, asked: Mapping[str, str]) -> bool:
+    logged = study.results[run].run
+    levels = dict(study.design.terms[run].levels)
+    return all(_matches(levels, logged, name, value) for name, value in asked.items())
+
+
+def _matches(levels: Mapping[str, str], run: Run, name: str, value: str) -> bool:
+    """Return whether a run has an option at a level, a param or a tag of a value."""
+    of_option = _levels_of(name, value)
+    if any(part in levels for part in of_option):
+        return all(levels.get(part) == level for part, level in of_option.items())
+    if name in levels:
+        return levels[name] == level_text(value)
+    return value in (run.params.get(name), run.tags.get(name))
+
+
+def _levels_of(name: str, value: str) -> dict[str, str]:
+    """Return what an option of tracker is at a value; empty if it is none, or not of a value that it takes."""
+    entry = next((entry for entry in LOGGED_OPTIONS.values() if name.replace("-", "_") in entry.spellings), None)
+    try:
+        return dict(terms_of(entry.to_params(entry.parse(value))).levels) if entry else {}
+    except ValueError:
+        return {}
+
+
+def answer_gate(
+    study: Study, baseline: Sequence[int], candidate: Sequence[int], question: Question, writer: CommandWriter
+) -> GateAnswer:
+    """Return whether the runs of a candidate show what is asked of it.
+
+    Raises
+    ------
+    ValueError
+        If both are the same configuration, or the margin is negative.
+    """
+    if set(baseline) & set(candidate):
+        raise ValueError("the candidate is the baseline: name two configurations")
+    if not 0 <= question.margin < math.inf:
+        raise ValueError(f"the margin must be at least 0, got {question.margin:g}")
+    contrast = contrast_of(study.design, baseline, candidate)
+    analysis = analyse_contrast(study, contrast) if contrast.repetitions else None
+    confidence = 1 - _doubt(question)
+    effect = None if analysis is None else analysis.population or analysis.effect
+    interval = None if effect is None else effect.interval_at(confidence)
+    answer = Outcome.OPEN if interval is None else _answer(study, interval, question)
+    names = [called_configuration(configuration_phrases(study.design, runs[0])) for runs in (candidate, baseline)]
+    commands = _commands(study, contrast, question, writer) if answer is Outcome.OPEN else _Further()
+    words = _Words(study, question, names[0], names[1])
+    return GateAnswer(
+        answer=answer,
+        sentence=words.sentence(answer, contrast, analysis, interval, commands),
+        require=question.require,
+        margin=question.margin,
+        level=question.level,
+        metric=study.metric.name,
+        lower_is_better=study.metric.lower_is_better,
+        baseline=study.ids(baseline),
+        candidate=study.ids(candidate),
+        pairs=len(contrast.pairs),
+        estimate=effect.estimate if effect else None,
+        interval=interval,
+        confidence=confidence if interval else None,
+        method=str(analysis.method) if analysis else None,
+        scope=None if analysis is None else "population" if analysis.population else "these_clips",
+        chance=commands.chance,
+        commands=commands.commands,
+    )
+
+
+def _answer(study: Study, interval: Interval, question: Question) -> Outcome:
+    """Return what an interval of the difference says to the question."""
+    low, high = (-interval[1], -interval[0]) if study.metric.lower_is_better else interval
+    if question.require == "better":
+        if low > 0:
+            return Outcome.HOLDS
+        return Outcome.FAILS if high < question.margin or high <= 0 else Outcome.OPEN
+    if low > -question.margin:
+        return Outcome.HOLDS
+    return Outcome.FAILS if high < -question.margin else Outcome.OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class _Further:
+    """Trainings that would tell."""
+
+    seeds: int = 0  # that each configuration has then
+    chance: float | None = None
+    commands: tuple[Argv, ...] = ()
+
+
+def _commands(study: Study, contrast: Contrast, question: Question, writer: CommandWriter) -> _Further:
+    """Return the further seeds of both configurations that would tell, if a small number of them would."""
+    if not contrast.repetitions or len(contrast.repetitions) > 1:  # whole folds are more than anyone would add
+        return _Further()
+    setting = contrast.repetitions[0]
+    seeds = [seeds_of(study, runs) for runs in setting]
+    both, either = seeds[0] & seeds[1], seeds[0] | seeds[1]
+    number, chance = _seeds_needed(study, contrast, question, len(both))
+    if chance is not None and chance < _TOO_RARE:
+        return _Further(number, chance)
+    wanted = filled_up([*sorted(both), *sorted(either - both)], number, either)
+    missing = [(runs[0], wanted - have) for runs, have in zip(setting, seeds, strict=True)]
+    commands = [seeds_commands(study, run, further, writer) for run, further in missing]
+    if not all(found for found, (_, further) in zip(commands, missing, strict=True) if further):
+        return _Further()
+    return _Further(number, chance, tuple(command for found in commands for command in found))
+
+
+def _seeds_needed(study: Study, contrast: Contrast, question: Question, have: int) -> tuple[int, float | None]:
+    """Return how many seeds each configuration should have, and the chance of an answer then, if that is known."""
+    at_level = replace(study, alpha=_doubt(question))
+    distance, run = _distance(study, contrast, question), contrast.repetitions[0][0][0]
+    numbers = range(max(FEWEST_PAIRS, have + 1), max(_MOST_SEEDS, have + 1) + 1)
+    found = chance_with(at_level, contrast, run, numbers[0], 1, distance)
+    if found is None:
+        return max(FEWEST_PAIRS, min(2 * have, numbers[-1])), None
+    for number in numbers:
+        found = chance_with(at_level, contrast, run, number, 1, distance)
+        if found and found.power >= _ENOUGH:
+            return number, found.power
+    return numbers[-1], found.power if found else None
+
+
+def _doubt(question: Question) -> float:
+    """Return the significance level of the two-sided interval that decides: what it leaves out on both sides."""
+    return question.level * (1 if question.require == "better" else 2)
+
+
+def _distance(study: Study, contrast: Contrast, question: Question) -> float:
+    """Return how far the difference is thought to be from where the answer changes, above 0."""
+    gains = [_gain(study, *pair) for pair in contrast.pairs]
+    gain = sum(gains) / len(gains) if gains else 0.0
+    nearest = 0.0 if question.require == "better" else -question.margin
+    return abs(gain - nearest) or question.margin or study.margin
+
+
+def _gain(study: Study, baseline: int, candidate: int) -> float:
+    before, after = study.results[baseline].score or 0.0, study.results[candidate].score or 0.0
+    return before - after if study.metric.lower_is_better else after - before
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What the one line of an answer is written from."""
+
+    study: Study
+    question: Question
+    candidate: str
+    baseline: str
+
+    def sentence(
+        self,
+        answer: Outcome,
+        contrast: Contrast,
+        analysis: Analysis | None,
+        interval: Interval | None,
+        further: _Further,
+    ) -> str:
+        """Return the answer in one line, with what it rests on and what would tell more."""
+        if not contrast.repetitions:
+            return f"{answer}: no run of the candidate was judged on the same validation clips as one of the baseline"
+        if analysis is None or interval is None:
+            return f"{answer}: {self._too_few(contrast)}{self._remedy(further)}"
+        seen = f"{self.candidate} {self._compared(analysis)} ({self._interval(interval)}"
+        over = f" over {self._trainings(contrast, analysis)})"
+        return f"{answer}: {seen}{over}{self._meaning(answer)}{self._remedy(further)}"
+
+    def _too_few(self, contrast: Contrast) -> str:
+        numbers = [max(len(side) for side in sides) for sides in zip(*contrast.repetitions, strict=True)]
+        baseline, candidate = (counted(number, "run") for number in numbers)
+        least = f"and a test takes at least {number_word(FEWEST_PAIRS)} of each that can be compared"
+        return f"the candidate has {candidate} and the baseline {baseline}, {least}"
+
+    def _compared(self, analysis: Analysis) -> str:
+        estimate = (analysis.population or analysis.effect).estimate
+        gain = -estimate if self.study.metric.lower_is_better else estimate
+        if abs(gain) < 1e-9:
+            return f"is as good as {self.baseline}"
+        return f"is {self._size(gain)} {'better' if gain > 0 else 'worse'} than {self.baseline}"
+
+    def _trainings(self, contrast: Contrast, analysis: Analysis) -> str:
+        if analysis.folds:
+            return counted(analysis.folds, "fold")
+        if len(contrast.pairs) >= FEWEST_PAIRS:
+            return counted(len(contrast.pairs), "matched pair")
+        numbers = [max(len(side) for side in sides) for sides in zip(*contrast.repetitions, strict=True)]
+        return f"{numbers[1]} and {numbers[0]} trainings"
+
+    def _meaning(self, answer: Outcome) -> str:
+        margin = self._size(self.question.margin)
+        if answer is Outcome.FAILS:
+            worse = f"it is worse by more than {margin}"
+            return f"; {f'it is not better by {margin} or more' if self.question.require == 'better' else worse}"
+        if answer is Outcome.HOLDS and self.question.require == "not-worse":
+            return f"; it is not worse by {margin} or more"
+        return ""
+
+    def _remedy(self, further: _Further) -> str:
+        seeds = f"{further.seeds} seeds of each"
+        if not further.commands:
+            return "" if further.chance is None else f"; even {seeds} would tell only {chance_words(further.chance)}"
+        often = "" if further.chance is None else f", which would tell {chance_words(further.chance)}"
+        return f"; train {seeds}{often}: {shell_line(further.commands)}"
+
+    def _size(self, difference: float) -> str:
+        if self.study.metric.is_accuracy:
+            return points(difference)
+        return f"{losses(abs(difference))[0]} in {metric_words(self.study.metric)}"
+
+    def _interval(self, interval: Interval) -> str:
+        confidence = percent(1 - _doubt(self.question))
+        if self.study.metric.is_accuracy:
+            return f"{confidence} interval {points_interval(interval)}"
+        sizes = losses(*map(abs, interval))
+        ends = " to ".join(f"{sign(end)}{size}" for end, size in zip(interval, sizes, strict=True))
+        return f"{confidence} interval {ends}"
