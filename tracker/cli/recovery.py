@@ -11,6 +11,7 @@ from tracker.cli.app import command
 from tracker.cli.console import ConsoleReporter, log, print_error, print_result
 from tracker.cli.options import RunName, TrackingUri, store_at
 from tracker.runs import RunStatus, is_resumable
+from tracker.runs.facts import is_sweep
 
 _Gone = Annotated[
     bool, typer.Option("--gone", help="Treat the run as dead. Needed if it was started on another machine.")
@@ -94,7 +95,7 @@ def sync(*, tracking_uri: TrackingUri = None) -> int:
         elif result.run_id is None:
             log(f"run {result.name} is being sent by another process")
         else:
-            if result.journal.status is RunStatus.INTERRUPTED:
+            if result.journal.status is RunStatus.INTERRUPTED and not is_sweep(result.journal.started.tags):
                 resumable = is_resumable(result.journal.started.tags)
                 log(interrupted_message(result.name, result.journal.id, store, resumable=resumable))
             print_result(result.run_id)

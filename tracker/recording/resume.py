@@ -21,7 +21,7 @@ from tracker.recording.train import CHECKPOINTS, CODE_TAG, KEEP_GOING_TAG, Recor
 from tracker.recording.uploader import send
 from tracker.runs import RunPlan, RunStatus, is_resumable, plan_of
 from tracker.runs.events import Ended
-from tracker.runs.facts import MACHINE, SWEEP_TAG
+from tracker.runs.facts import MACHINE, is_sweep
 from tracker.runs.logged import SHORT_ID, find_run
 from tracker.store import DATASET, note_of
 from tracker.training.checkpoint import finished_epochs
@@ -79,7 +79,7 @@ def resume_run(
             raise TrackerError(f"run {journal.name} has finished: there is nothing to continue")
         refuse_alive(journal, gone=gone)
         if not is_resumable(journal.started.tags):
-            if SWEEP_TAG in journal.started.tags:
+            if is_sweep(journal.started.tags):
                 raise TrackerError(f"{journal.name} is a sweep: the command that began it continues it")
             raise TrackerError(
                 f"run {journal.name} was logged by a script with tracker.start_run: run the script again, and "

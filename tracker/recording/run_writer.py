@@ -104,7 +104,7 @@ class RunWriter:
         """Begin the journal of a run of `program`, unless the store would cut or refuse a name, param or tag."""
         if self._journal:
             raise TrackerError(f"run {self.name} was started already: call tracker.start_run for a new run")
-        store, tags = self.target.store, {**tags, **_origin_tags(program, self.note)}
+        store, tags = self.target.store, {**tags, **origin_tags(program, self.note)}
         started = Started(now_ms(), store.uri, self.target.experiment, self.name, metric, params, tags, datasets)
         store.check_start(started)
         self._journal = JournalWriter.create(self.folder, started, self._on_append)
@@ -171,9 +171,9 @@ class RunWriter:
         if self._journal is None or not self.is_open:
             return
         self._is_closed = True
-        ending = _ending(error)
+        ended = ending(error)
         try:
-            self._journal.append(ending)
+            self._journal.append(ended)
         except JournalError as lost:
             if error is None:
                 raise
@@ -182,8 +182,8 @@ class RunWriter:
             self._journal.close()
             if self._uploader:
                 self._uploader.finish()
-        if ending.status is not RunStatus.FINISHED:
-            self._log_failure(ending, error)
+        if ended.status is not RunStatus.FINISHED:
+            self._log_failure(ended, error)
         if not drop_uploaded_artifacts(self.folder):
             why = " (--offline)" if self.target.offline else ""
             remedy = self._command("sync")
@@ -219,7 +219,8 @@ def is_clean_exit(error: BaseException | None) -> bool:
     return error is None or (isinstance(error, SystemExit) and error.code in {None, 0})
 
 
-def _ending(error: BaseException | None) -> Ended:
+def ending(error: BaseException | None) -> Ended:
+    """Return how a run ends, by what was raised while it was trained."""
     if is_clean_exit(error):
         return Ended(now_ms(), RunStatus.FINISHED)
     is_signal = isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > _SIGNALLED
@@ -285,7 +286,7 @@ def _process_tags() -> dict[str, str]:
     return {"tracker.host": socket.gethostname(), "tracker.pid": str(os.getpid())}
 
 
-def _origin_tags(program: str, note: str | None) -> dict[str, str]:
+def origin_tags(program: str, note: str | None) -> dict[str, str]:
     """Return the tags that say who trains with what: account, program, git commit, process, the person's note."""
     tags = {USER_TAG: account(), PROGRAM_TAG: program}
     try:

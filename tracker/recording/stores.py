@@ -21,6 +21,7 @@ from tracker.journal.reader import ARTIFACTS, UPLOAD_STATE, Journals, journals, 
 from tracker.next_steps.command_line import DEMO, Where
 from tracker.printable import command_text, with_command
 from tracker.runs import DEFAULT_EXPERIMENT, UNSENT_TAG, Run, RunStatus, option_named, value_text
+from tracker.runs.facts import is_sweep
 from tracker.runs.logged import SHORT_ID, find_run
 from tracker.store import BY_EPOCH_RUNS, Experiment, GoneError, RunName, run_of_journal, store_at, store_beside
 from tracker.training.networks import (
@@ -175,10 +176,15 @@ class ExperimentRuns(Sequence[Run]):
 
 def run_names(store: Store) -> tuple[RunName, ...]:
     """Return the names of the runs in a store and in the journals beside it, quickly and as far as they can be read."""
-    waiting = journals_for(store, unsettled).where(lambda journal: not journal.is_deleted)
+    waiting = journals_for(store, unsettled).where(_counts)
     names = {journal.id: RunName(journal.started.experiment, journal.id, journal.name) for journal in waiting}
     uploaded = {journal.upload_state.run_id for journal in waiting if journal.upload_state}
     return (*names.values(), *(name for name in store.run_names() if name.run_id not in uploaded))
+
+
+def _counts(journal: Journal) -> bool:
+    """Return whether a journal is a run's that is listed: it wasn't deleted, nor does it only hold others together."""
+    return not (journal.is_deleted or is_sweep(journal.started.tags))
 
 
 def load_runs(store: Store, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUNS) -> ExperimentRuns:
@@ -187,7 +193,7 @@ def load_runs(store: Store, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUN
     Raises `StoreError` if the store cannot be read and no journal has a run that it lacks, or it is gone with its runs.
     """
     found = journals_for(store, unsettled)
-    waiting = [journal for journal in found if journal.started.experiment == experiment and not journal.is_deleted]
+    waiting = [journal for journal in found if journal.started.experiment == experiment and _counts(journal)]
     problems = list(found.problems)
     try:
         stored = store.read(experiment, by_epoch=by_epoch)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from tracker.errors import StoreError, TrackerError
 from tracker.journal.process_lock import locking
 from tracker.journal.reader import journals, read, unsettled
 from tracker.journal.writer import make_journals_folder
+from tracker.recording.parent_run import parent_run
 from tracker.recording.reporter import TRAINING, WarnOnce
 from tracker.recording.stores import (
     HOST_TAG,
@@ -40,6 +41,7 @@ from tracker.wording import counted, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from tracker.journal.reader import Journal
     from tracker.recording.reporter import Reporter
@@ -107,13 +109,23 @@ class Sweep:
             host = run.tags[HOST_TAG]
             error = interrupted_message(run.name, run.run_id, self.target.store, host=host)
             yield RunOutcome(self.tasks[key].name, error=error)
-        todo = [*self.missing.values()]
-        with self.reporter.progress(TRAINING, len(todo) + len(self.busy)) as progress:
-            done = 0
-            for outcome in self._outcomes(todo):
-                done += not outcome.is_interrupted
-                progress(done, len(todo) + len(self.busy))
+        total = len(self.missing) + len(self.busy)
+        if not total:
+            return
+        with self._parent() as failed, self.reporter.progress(TRAINING, total) as progress:
+            for done, outcome in enumerate(self._outcomes([*self.missing.values()]), start=1):
+                if outcome.error:
+                    failed.append(outcome.name)
+                progress(done, total)
                 yield outcome
+
+    def _parent(self) -> AbstractContextManager[list[str]]:
+        runs = len(self.tasks)
+        if runs == 1:
+            return nullcontext([])
+        what = ", ".join(self.plan.varied) or next(iter(self.tasks.values())).name
+        name = f"{what} ({counted(runs, 'run')})"
+        return parent_run(self.target, self.training_plan, name, runs, self.work.note, self.reporter)
 
     def unsent(self) -> Iterator[str]:
         """Yield in a line how many of the runs are not in the store yet, and what uploads them."""

@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,7 @@ from tracker.errors import DataError, StoreError, TrainingError
 from tracker.features.decode import AudioFault
 from tracker.features.extract import extract
 from tracker.journal.reader import Journal, unsettled
+from tracker.recording.parent_run import parent_run
 from tracker.recording.run_writer import ENVIRONMENT, RunWriter, classes_tag, signals_raise, versions_text
 from tracker.recording.stores import data_tag, interrupted_message, journals_folder, load_runs, model_param
 from tracker.replay import can_act
@@ -238,17 +240,20 @@ def train_plans(
     tags = {**prepared.identity, CODE_TAG: find_network(model).digest}
     named = [replace(plan, configuration=replace(plan.configuration, model=model)) for plan in plans]
     keys = [run_key(plan.params(), tags) for plan in named]
-    training_plan = TrainingPlan(plan_id(target.experiment, keys), len(plans))
-    for given, plan, key in zip(plans, named, keys, strict=True):
-        if key in finished:
-            reporter.log(f"reusing run {finished[key].name}: same configuration, seed, data and version")
-            yield finished[key].run_id
-        else:
+    of_all = TrainingPlan(plan_id(target.experiment, keys), len(plans))
+    what = f"{name or run_name(plans[0])} and {counted(len(plans) - 1, 'further seed')}"
+    is_alone = len(plans) == 1 or all(key in finished for key in keys)
+    parent = nullcontext() if is_alone else parent_run(target, of_all, what, len(plans), note, reporter)
+    with parent:
+        for given, plan, key in zip(plans, named, keys, strict=True):
+            if key in finished:
+                reporter.log(f"reusing run {finished[key].name}: same configuration, seed, data and version")
+                yield finished[key].run_id
+                continue
             _log_interrupted(kept, plan, target, reporter)
             writer = RunWriter(target, name or run_name(given), note, reporter)
-            recorder = Recorder(
-                writer, plan, prepared, source, training_plan, keep_going, built=built.pop() if built else None
-            )
+            network = built.pop() if built else None
+            recorder = Recorder(writer, plan, prepared, source, of_all, keep_going, built=network)
             yield recorder.train(reporter)
 
 

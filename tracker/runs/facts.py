@@ -97,6 +97,11 @@ def network_shape(tags: Mapping[str, str]) -> NetworkShape | None:
     return NetworkShape(parameters, tuple(Layer(str(name), number) for name, number in typed if number is not None))
 
 
+def is_sweep(tags: Mapping[str, str]) -> bool:
+    """Return whether a run with these tags only holds the runs of a sweep together: it counts nowhere as a run."""
+    return SWEEP_TAG in tags
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
     """What one command trains: a run belongs to the plan that trained it, also if a later one takes it over."""

@@ -41,6 +41,7 @@ from tracker.runs.events import (
     Started,
     Tagged,
 )
+from tracker.runs.facts import is_sweep
 from tracker.store import TAG_LENGTH, Experiment, GoneError, UnreadableArtifact, run_files
 from tracker.store.location import ArtifactFolder
 
@@ -372,7 +373,8 @@ def assemble(
 
     A `pool` reads the files of several runs at once; meanwhile `curves` is called for those that the records lack.
     """
-    ordered = sorted(records, key=lambda record: (record.started or 0, record.run_id))
+    of_runs = (record for record in records if not is_sweep(record.tags))
+    ordered = sorted(of_runs, key=lambda record: (record.started or 0, record.run_id))
     files = _Files(fetch)
     if isinstance(by_epoch, int):
         by_epoch = frozenset(record.run_id for record in ordered[max(0, len(ordered) - by_epoch) :])

@@ -22,6 +22,7 @@ from tracker.errors import StoreError
 from tracker.printable import with_command
 from tracker.runs import REASON_TAG
 from tracker.runs.events import Attached, Deleted, Ended, Event, Renamed, Resumed, Started, Tagged, UploadState
+from tracker.runs.facts import PLAN_TAG
 from tracker.store import BusyError, GoneError, UnreachableError
 from tracker.store.client import MlflowException, entities, one_line_errors, open_store
 from tracker.store.location import public_uri
@@ -30,6 +31,7 @@ from tracker.store.mlflow_run import (
     DESCRIPTION_TAG,
     JOURNAL_TAG,
     NAME_TAG,
+    PARENT_TAG,
     check_keys,
     check_start,
     check_texts,
@@ -204,6 +206,8 @@ T = TypeVar("T")
 
 Save = Callable[[UploadState], None]
 
+_JOURNAL_ID = re.compile(r"[\w.-]+")
+
 _BATCH = 1_000  # values that MLflow takes in one call
 
 # Pauses between tries where others write at the same moment; each itself waits 20 s for a locked database.
@@ -214,7 +218,7 @@ class JournalUpload:
     """See `tracker.store.Upload`; the arguments are those of `tracker.store.Store.open_upload`."""
 
     def __init__(self, location: Location, journal: str, state: UploadState | None, save: Save) -> None:
-        if not re.fullmatch(r"[\w.-]+", journal):
+        if not _JOURNAL_ID.fullmatch(journal):
             raise ValueError(f"a journal's id must be letters, digits, '.', '_' and '-', got {journal!r}")
         self._location = location
         self._journal = journal
@@ -259,7 +263,11 @@ class JournalUpload:
         with one_line_errors(f"cannot start a run in {self._location.shown}"):
             runs = search()
             if not runs:
-                tags = {**mlflow_tags(first.tags), JOURNAL_TAG: self._journal}
+                tags = {
+                    **mlflow_tags(first.tags),
+                    **self._nesting(store, experiment, first),
+                    JOURNAL_TAG: self._journal,
+                }
                 store.client.create_run(experiment, first.time, tags, first.name)
                 runs = search()
             infos = sorted((run.info for run in runs), key=lambda info: info.run_id)
@@ -271,6 +279,16 @@ class JournalUpload:
             for duplicate in active[1:]:  # MLflow asks a server again whose answer was lost, which then has made two
                 store.client.delete_run(duplicate.run_id)
         return UploadState(active[0].run_id, public_uri(active[0].artifact_uri or ""), 0)
+
+    def _nesting(self, store: Store, experiment: str, first: Started) -> dict[str, str]:
+        """Return the tag that nests the run of a sweep in the one that holds them together, if that is there."""
+        plan = first.tags.get(PLAN_TAG, "")
+        if plan == self._journal or not _JOURNAL_ID.fullmatch(plan):
+            return {}
+        found = store.client.search_runs(
+            [experiment], f"tags.`{JOURNAL_TAG}` = '{plan}'", entities.ViewType.ACTIVE_ONLY
+        )
+        return {PARENT_TAG: found[0].info.run_id} if found else {}
 
     def _write(self, run_id: str, event: Event, rows: Sequence[Value], artifacts: Path) -> None:
         """Write values, of one event or several, or an event that has none."""
