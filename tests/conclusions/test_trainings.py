@@ -143,6 +143,14 @@ class TestBestConfiguration:
         assert 0 < of_accuracy[0] < 0.6
         assert of_accuracy[1] < 1
 
+    def test_two_configurations_that_differ_in_one_option_are_decided_by_its_test(self) -> None:
+        study = make_study(*logged({"1": (0.710, 0.693, 0.827), "2": (0.907, 0.913, 0.943)}, "val_f1"), metric="val_f1")
+        (best,), (option,) = best_configuration(study), option_effects(study)
+        assert (best.verdict, best.p_value, best.method, best.scope) == (
+            option.verdict, option.p_value, option.method, option.scope
+        )  # fmt: skip
+        assert (best.method, standings(study)[1].tied) == (PAIRED, False)
+
     def test_the_interval_of_a_mean_of_shares_ends_at_1(self) -> None:
         shares = make_study(*logged({"1": (0.99, 0.9, 0.8), "2": LOW}, "val_f1"), metric="val_f1")
         assert standings(shares)[0].interval == (pytest.approx(0.660, abs=1e-3), 1.0)

@@ -18,8 +18,14 @@ import numpy as np
 
 from tracker.conclusions.comparisons import FOLDS, SPLITS, cross_validation, family_of
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, Scope, Verdict
-from tracker.conclusions.contrasts import nested_effect, training_noise
-from tracker.conclusions.trainings import mean_over_trainings, over_shared_splits, p_over_repetitions
+from tracker.conclusions.contrasts import Analysis, analyse_contrast, nested_effect, training_noise
+from tracker.conclusions.trainings import (
+    PAIRED,
+    UNPAIRED,
+    mean_over_trainings,
+    over_shared_splits,
+    p_over_repetitions,
+)
 from tracker.statistics.error_rates import holm, is_best
 from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
 from tracker.statistics.trainings import counted_accuracy_interval
@@ -125,9 +131,11 @@ def best_configuration(study: Study) -> tuple[Conclusion, ...]:
     verdict: Verdict = "supported" if verified else "inconclusive"
     lead = None if best.mean is None or others[0].mean is None else best.mean - others[0].mean
     n = study.results[study.index_of[best.runs[0]]].n
-    method = _method(study, [tuple(study.index_of[run] for run in one.runs) for one in ranked])
+    configurations = [tuple(study.index_of[run] for run in one.runs) for one in ranked]
+    own = _contrast_of(study, configurations)
+    method = own.method if own else _method(study, configurations)
     details, p_value = BestConfiguration(tuple(ranked)), max(known) if complete else None
-    scope: Scope = "these_clips" if method == OVER_TRAININGS else "population"
+    scope: Scope = "these_clips" if method in (OVER_TRAININGS, PAIRED, UNPAIRED) else "population"
     found = Conclusion("best_configuration", verdict, best.runs, details, lead, p_value=p_value, n=n)
     return (replace(found, method=method if known else None, scope=scope),)
 
@@ -315,6 +323,20 @@ def _is_ahead(study: Study, first: Configuration, other: Configuration) -> bool:
     return of_first <= of_other if study.metric.lower_is_better else of_first >= of_other
 
 
+def _contrast_of(study: Study, configurations: Sequence[Configuration]) -> Analysis | None:
+    """Return the effect of the one option in which two configurations differ, if there are no others, over trainings.
+
+    Which of them is best is what the option does, so that both are decided by the same test.
+    """
+    if len(study.design.configurations) != 2 or _is_known_by_clip(study, configurations):
+        return None
+    contrasts = [contrast for of_option in study.contrasts.values() for contrast in of_option]
+    if len(contrasts) != 1 or len(contrasts[0].repetitions) != 1:
+        return None
+    runs = {frozenset(side) for side in contrasts[0].repetitions[0]}
+    return analyse_contrast(study, contrasts[0]) if runs == set(map(frozenset, configurations)) else None
+
+
 def _method(study: Study, configurations: Sequence[Configuration]) -> Method:
     """Return how configurations that were trained several times are compared."""
     if _is_known_by_clip(study, configurations):
@@ -333,6 +355,8 @@ def _is_known_by_clip(study: Study, configurations: Iterable[Configuration]) -> 
 
 def _p_over_trainings(study: Study, start: Configuration, end: Configuration) -> float | None:
     """Return the p-value of training as one configuration rather than another, of which no clip is known."""
+    if own := _contrast_of(study, (start, end)):
+        return own.effect.p_value
     if len({int(study.design.repeats[run]) for run in (*start, *end)}) == 1:
         return p_over_repetitions(study, start, end)
     over = over_shared_splits(study, start, end)
