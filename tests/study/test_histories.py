@@ -116,6 +116,8 @@ class TestByEpoch:
     def test_by_epoch_takes_what_lightning_logs_as_an_epoch_begins_to_its_epoch(self) -> None:
         epoch = at([10, 14, 20, 29, 44], [0, 0, 1, 1, 2])
         assert epochs(run_of(**{"lr-Adam": at([0, 15, 30])}, epoch=epoch), "lr-Adam") == [1, 2, 3]
+        tested = at([10, 14, 20, 29, 44, 45], [0, 0, 1, 1, 2, 3])
+        assert epochs(run_of(**{"lr-Adam": at([0, 15, 30])}, epoch=tested), "lr-Adam") == [1, 2, 3]
         for steps in ([0, 15], [0, 30, 31], [9, 15, 30], [0, 5, 15]):
             assert epochs(run_of(**{"lr-Adam": at(steps)}, epoch=epoch), "lr-Adam") is None
 

@@ -66,6 +66,9 @@ class TestPrimaryMetric:
     def test_primary_metric_without_a_part_is_of_training_if_keras_logged_it(self, made: MakeRun) -> None:
         fit = {"validation_split": "0.0", "steps_per_epoch": "None"}
         assert primary_metric([made(1, params=fit, metrics={"accuracy": 0.5})], None).part == "training"
+        trainer = {"per_device_train_batch_size": "8", "num_train_epochs": "3.0"}
+        assert primary_metric([made(1, params=trainer, metrics={"loss": 0.5})], None).part == "training"
+        assert primary_metric([made(1, params=trainer, metrics={"f1": 0.5})], None).part is None
 
     @pytest.mark.parametrize(
         ("settings", "name", "lower"),

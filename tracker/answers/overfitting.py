@@ -92,14 +92,14 @@ def _example_text(findings: Findings, conclusion: Conclusion, details: Overfitti
     values = (details.best_loss, details.last_loss), (details.best_val_loss, details.last_val_loss)
     courses = [_course(name, *pair) for name, pair in zip(details.names, values, strict=True)]
     if courses[1] and (courses[0] or unit == "round" or details.overfits is False):
-        text = f"After {run}'s best {unit}, {best}, {' and '.join(filter(None, courses))}."
+        text = f"After {run}'s best {unit}, {best:,}, {' and '.join(filter(None, courses))}."
         if details.overfits is False and details.still_falling:
-            ended = f"was still falling when training ended (lowest at {unit} {best} of {last})"
+            ended = f"was still falling when training ended (lowest at {unit} {best:,} of {last:,})"
             text = f"{begun(validation_loss)} of {run} {ended}."
         elif details.overfits is False:
-            text = f"After {run}'s best {unit}, {best}, neither loss moved by more than it fluctuates."
+            text = f"After {run}'s best {unit}, {best:,}, neither loss moved by more than it fluctuates."
         elif last == best:
-            text = f"{begun(validation_loss)} of {run} was lowest at its last {unit}, {last}."
+            text = f"{begun(validation_loss)} of {run} was lowest at its last {unit}, {last:,}."
         where = "At that epoch" if details.kept_epoch == best else where
     return f"{text} {_gap_text(details, where)}".strip()
 

@@ -53,7 +53,7 @@ def _enough_text(findings: Findings, enough: Sequence[_Found], replayed: int) ->
     (conclusion, details), *others = enough
     if replayed == 1 and details.enough is not None:
         same = "found the same best epoch" if details.kept_epoch is None else "kept the same weights"
-        ended = f"ended training at epoch {details.enough.stop_epoch} instead of {details.stop_epoch}"
+        ended = f"ended training at epoch {details.enough.stop_epoch:,} instead of {details.stop_epoch:,}"
         return f"Yes: patience {details.enough.patience} would have {same} and {ended}."
     saved = sum(of_run.enough.epochs_saved or 0 for _, of_run in enough if of_run.enough)
     trained = sum(of_run.stop_epoch or 0 for _, of_run in enough)

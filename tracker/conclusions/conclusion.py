@@ -141,8 +141,8 @@ class Conclusion:
 
 
 def challenges_of(conclusions: Sequence[Conclusion], wording: Wording, together: str) -> tuple[str, ...]:
-    """Return the sentence of each conclusion; of more than three, one sentence that says `together` of their runs."""
-    if len(conclusions) <= 3:
+    """Return the sentence of a conclusion; of several, one sentence that says `together` of their runs."""
+    if len(conclusions) < 2:
         return tuple(conclusion.sentence for conclusion in conclusions)
     return (f"{capitalised(wording.runs([conclusion.runs[0] for conclusion in conclusions]))} {together}",)
 

@@ -131,7 +131,8 @@ def learning_rates(study: Study) -> Iterator[Conclusion]:
         steps = steps_without_epochs(result.run, RATE, "training") if rates is None else None
         details = LearningRate(plateau=own, twin=twins.get(run), steps=steps)
         if rates is not None and drops is not None:
-            schedule = len(drops) > max(3, len(rates.values) // 3) and not _is_own_plateau(result, drops)
+            many = len(drops) > max(3, len(rates.values) // 3) or 1 < len(drops) == len(rates.values) - 1
+            schedule = many and not _is_own_plateau(result, drops)
             details = replace(
                 details,
                 first=float(rates.values[0]),

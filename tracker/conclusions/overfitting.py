@@ -233,14 +233,14 @@ def _curves_text(run: str, details: Overfitting) -> str:
     if details.overfits and details.best_loss is not None and details.last_loss is not None:
         before, after = losses(details.best_loss, details.last_loss)
         fell = f"{training} fell from {before} to {after} while {validation} {rose or 'did not improve'}"
-        return f"{capitalised(run)} overfits: after {unit} {best}, {fell}."
+        return f"{capitalised(run)} overfits: after {unit} {best:,}, {fell}."
     if details.overfits:
-        return f"{capitalised(run)} overfits: after {unit} {best} of {last}, {validation} {rose}."
+        return f"{capitalised(run)} overfits: after {unit} {best:,} of {last:,}, {validation} {rose}."
     if details.overfits is False and details.still_falling:
-        lowest = f"lowest at {unit} {best} of {last}"
+        lowest = f"lowest at {unit} {best:,} of {last:,}"
         return f"{capitalised(run)} does not overfit: {validation} was still falling when training ended ({lowest})."
     if details.overfits is False:
-        return f"{capitalised(run)} shows no sign of overfitting: after {unit} {best}, neither loss moves any more."
+        return f"{capitalised(run)} shows no sign of overfitting: after {unit} {best:,}, neither loss moves any more."
     return f"Whether {run} overfits is unclear: {_why_unclear(details)}."
 
 
@@ -253,12 +253,12 @@ def _why_unclear(details: Overfitting) -> str:
     if details.best_loss is None and unit == "epoch":
         return "its training loss was not logged by epoch"
     if last - best < FEWEST_AFTER:
-        return f"its {validation} was lowest at {unit} {best} of {last}, too close to the end"
+        return f"its {validation} was lowest at {unit} {best:,} of {last:,}, too close to the end"
     if details.best_loss is None:
-        return f"after {unit} {best}, its {validation} rises by no more than it fluctuates"
+        return f"after {unit} {best:,}, its {validation} rises by no more than it fluctuates"
     if details.training_fell is None:
         return f"its losses were not logged as finite numbers at the same {unit}s"
-    return f"after {unit} {best}, its losses move apart by no more than they fluctuate"
+    return f"after {unit} {best:,}, its losses move apart by no more than they fluctuate"
 
 
 def _gap_text(gap: Gap, details: Overfitting) -> str:

@@ -120,7 +120,7 @@ class Diverged(Details):
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return that a run diverged, and when."""
         run = capitalised(wording.run(conclusion.runs[0]))
-        return f"{run} diverged: its loss stopped being a finite number at epoch {self.epoch}."
+        return f"{run} diverged: its loss stopped being a finite number at epoch {self.epoch:,}."
 
 
 def stability(study: Study) -> tuple[Conclusion, ...]:

@@ -42,7 +42,7 @@ class UnderTraining(Details):
         they, their, were = ("it", "its", "was") if len(conclusion.runs) == 1 else ("they", "their", "were")
         return (
             f"{capitalised(wording.runs(conclusion.runs))} {were} still improving when {they} reached {their} limit of "
-            f"{self.limit} epochs: validation loss was lowest at epoch {self.best_epoch}."
+            f"{self.limit:,} epochs: validation loss was lowest at epoch {self.best_epoch:,}."
         )
 
 

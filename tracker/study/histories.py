@@ -160,15 +160,15 @@ def _translated(epochs: Curve, history: Curve) -> Curve | None:
 def _at_starts(epochs: Curve, history: Curve) -> Curve | None:
     """Return a history of one value at the start of each epoch with its epochs, as Lightning logs learning rates.
 
-    None unless exactly one value lies between the last step of each epoch and that of the next. A test after the last
-    epoch counts as one more.
+    None unless exactly one value lies between the last step of each epoch and that of the next. A test is logged one
+    step after the last epoch.
     """
     if not (np.abs(epochs.values) < LARGEST).all() or (epochs.values != np.rint(epochs.values)).any():
         return None
     is_last = np.append(np.diff(epochs.values) != 0, True)
-    trained = slice(len(history.steps)) if int(is_last.sum()) == len(history.steps) + 1 else slice(None)
-    numbers, ends = epochs.values[is_last][trained].astype(np.int64), epochs.steps[is_last][trained]
-    starts = history.steps
+    numbers, ends, starts = epochs.values[is_last].astype(np.int64), epochs.steps[is_last], history.steps
+    if len(ends) == len(starts) + 1 and ends[-1] == ends[-2] + 1:
+        numbers, ends = numbers[:-1], ends[:-1]
     if len(starts) != len(ends) or starts[0] != 0 or (np.diff(numbers) != 1).any():
         return None
     is_interleaved = (starts <= ends).all() and (starts[1:] > ends[:-1]).all()

@@ -67,13 +67,17 @@ _RISES = frozenset({
     "inception", "correct", "winrate", "gini", "lift", "informedness", "youden", "throughput",
 })  # fmt: skip
 _WITH_NUMBER = re.compile(r"(?:map|rouge|top|hits?|acc|ndcg|recall|precision|bleu|delta)[0-9]+b?")  # rise
+_WHICH_EPOCH = _QUALIFIERS | {"stop", "stopped", "restored"}  # before ``epoch``, which else is Lightning's mark
 _SHARES = frozenset({"accuracy", "acc", "f1", "auc", "precision", "recall"})  # from 0 to 1, or to 100 percent
 
 # what scikit-learn's autologging calls the score of a search or of a variable's data: by convention, higher is better
 _SCIKIT_LEARN = re.compile(r"(mean|split\d+)_test_score|best_cv_score|training_score|(?:[A-Z]\w*_)?score_[Xx]\w*")
 _OF_ESTIMATOR = re.compile(r"[A-Z][A-Za-z]+_(score_[Xx]\w*)")  # by the estimator's class
 
-_USAGE = frozenset({"memory", "gpu", "cpu", "disk", "network", "utilization", "megabytes", "mb", "watts"})
+_USAGE = frozenset({
+    "memory", "gpu", "cpu", "disk", "network", "utilization", "megabytes", "mb", "watts", "flos", "flops", "runtime",
+})  # fmt: skip
+_OF_TRAINING = ({"per", "second"}, {"grad", "norm"})  # words of what a program logs of itself as it trains
 # What tells nothing of how good a model is, whatever else the name says …
 _NO_SCORE = frozenset({
     "epoch", "epochs", "step", "steps", "iteration", "iterations", "iter", "std", "stdev", "stddev", "sd", "sem",
@@ -200,8 +204,9 @@ def is_share(name: str) -> bool:
 
 
 def is_usage(name: str) -> bool:
-    """Return whether a metric is of the machine that trained, such as its memory, and not of the model."""
-    return not _USAGE.isdisjoint(words_of(name))
+    """Return whether a metric is of the machine or the program that trained, such as its memory, not of the model."""
+    words = set(words_of(name))
+    return not _USAGE.isdisjoint(words) or any(words >= of_training for of_training in _OF_TRAINING)
 
 
 @lru_cache(maxsize=4096)
@@ -209,6 +214,7 @@ def is_score(name: str) -> bool:
     """Return whether a metric may say how good a model is: no epoch, count, time, spread or learning rate."""
     quantity, _ = _quantity_and_part(name)
     words = quantity.split("_")
-    if quantity == RATE or not _NO_SCORE.isdisjoint(words):
+    is_epoch = words_of(name)[-1:] == ("epoch",) and _WHICH_EPOCH.issuperset(words)
+    if quantity == RATE or is_epoch or not _NO_SCORE.isdisjoint(words):
         return False
     return _COUNTS.isdisjoint(words) or lower_is_better(name) is not None

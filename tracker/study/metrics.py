@@ -44,6 +44,7 @@ _NEAR = 0.6  # likeness from which a name may have been meant
 _PARTS: tuple[Part | None, ...] = ("validation", "test", None, "training")  # the first that was logged is compared
 _FIRST = {ACCURACY: 0, "rmse": 1, "mse": 2, "mae": 3}  # quantities that are compared before any other
 _KERAS_FIT = {"validation_split", "steps_per_epoch"}  # params of Keras' fit, which its autologging logs
+_TRAINER = {"per_device_train_batch_size", "num_train_epochs"}  # of the Trainer of transformers, whose ``loss`` is such
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +130,19 @@ def parts_measured(runs: Sequence[Run], names: Iterable[str]) -> dict[str, Part 
     """Return the part of the data that each metric was measured on, None if that is unknown.
 
     A name that says none is of training data beside a validation metric of the same quantity, or as Keras' autologging
-    names it.
+    and the Trainer of transformers name it.
     """
     validated = {
         role_of(name)[0] for run in runs for name in (*run.metrics, *run.curves) if part_of(name) == "validation"
     }
-    by_keras = [run.params.keys() >= _KERAS_FIT for run in runs]
     parts: dict[str, Part | None] = {}
     for name in names:
         parts[name] = part_of(name)
         if parts[name] is None:
-            having = [fit for run, fit in zip(runs, by_keras, strict=True) if name in run.metrics or name in run.curves]
-            if role_of(name)[0] in validated or (having and all(having)):
+            fits = (_KERAS_FIT, _TRAINER) if role_of(name)[0] == LOSS else (_KERAS_FIT,)
+            having = [run.params.keys() for run in runs if name in run.metrics or name in run.curves]
+            fitted = bool(having) and all(any(params >= fit for fit in fits) for params in having)
+            if fitted or role_of(name)[0] in validated:
                 parts[name] = "training"
     return parts
 
