@@ -104,7 +104,8 @@ class TestLowerIsBetter:
 @pytest.mark.parametrize(
     ("name", "scores"),
     [("val_loss_epoch", True), ("f1_samples", True), ("quality", True), ("loss_step", False), ("lr-Adam", False),
-     ("best_epoch", False), ("best", True), ("std_test_score", False), ("epoch", False), ("train_runtime", False), ("example_count", False),
+     ("best_epoch", False), ("best", True),
+     ("std_test_score", False), ("epoch", False), ("train_runtime", False), ("example_count", False),
      ("best_iteration", False), ("rank_test_score", False), ("system/cpu_utilization_percentage", False)],
 )  # fmt: skip
 def test_is_score_leaves_out_what_says_nothing_of_how_good_a_model_is(name: str, *, scores: bool) -> None:
