@@ -31,7 +31,9 @@ from tracker.contained_files import LARGEST_ARTIFACT, contains, is_folder, read_
 from tracker.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    Parents = Callable[[Path, tuple[str, ...]], list[str]]
 
 DATABASE_NAME = "mlflow.db"  # MLflow's own default, so that a plain `mlflow ui` in the same folder shows the same runs
 
@@ -327,7 +329,18 @@ class ArtifactFolder:
             return None
 
 
-def find_artifacts(artifact_uri: str, folder: Path, run_id: str) -> ArtifactFolder | None:
+def parents_below(folder: Path, above: tuple[str, ...]) -> list[str]:
+    """List the folders below another, and itself, that ever fewer of some parts lead to.
+
+    Text is joined, as paths take five times as long: each run without artifacts is looked for in every place.
+    """
+    places = (os.path.join(folder, *above[i:]) for i in range(len(above) + 1))  # noqa: PTH118
+    return list(filter(os.path.isdir, places))
+
+
+def find_artifacts(
+    artifact_uri: str, folder: Path, run_id: str, parents: Parents = parents_below
+) -> ArtifactFolder | None:
     """Return where a run's artifacts are, None if nowhere; raise `OSError` if they aren't on this machine.
 
     Parameters
@@ -338,12 +351,14 @@ def find_artifacts(artifact_uri: str, folder: Path, run_id: str) -> ArtifactFold
         The folder of the store, searched for artifacts that aren't where they were written.
     run_id : str
         Outside of `folder`, artifacts must be in a folder named by it.
+    parents : callable
+        `parents_below`, or one that remembers: the folders above are the same for all runs of an experiment.
     """
     parts = _split(artifact_uri)
     if parts and parts.scheme == "mlflow-artifacts":
         places = iter([folder / served / unquote(parts.path).lstrip("/") for served in _SERVED])
     elif written := path_of(artifact_uri):
-        places = chain(filter(os.path.isdir, [folder / written]), folders_below(folder, written))
+        places = chain(filter(os.path.isdir, [folder / written]), folders_below(folder, written, parents))
     else:
         place = public_uri(artifact_uri)[:200] or "no place that the store names"
         raise OSError(f"the run's artifacts are at {place}, and only those on this machine are read")
@@ -418,15 +433,15 @@ def _split(uri: str) -> SplitResult | None:
         return None
 
 
-def folders_below(folder: Path, written: Path) -> Iterator[Path]:
+def folders_below(folder: Path, written: Path, parents: Parents = parents_below) -> Iterator[Path]:
     """List the folders below another that may be what was written elsewhere.
 
-    Ever fewer of its last parts, at least two, lead to them. Text is joined, as paths take five times as long: each run
-    without artifacts is looked for in every place.
+    Ever fewer of its last parts, at least two, lead to them; `parents` as in `find_artifacts`.
     """
     steps = written.parts[1:] if written.anchor else written.parts
-    places = (os.path.join(folder, *steps[i:]) for i in range(len(steps) - 1))  # noqa: PTH118
-    return map(Path, filter(os.path.isdir, places))
+    if len(steps) > 1:
+        places = (os.path.join(parent, *steps[-2:]) for parent in parents(folder, steps[:-2]))  # noqa: PTH118
+        yield from map(Path, filter(os.path.isdir, places))
 
 
 def folder_below(folder: Path, written: Path) -> Path | None:

@@ -398,8 +398,10 @@ def _shortened(reason: str) -> str:
 
 def _logged_tables(tags: Mapping[str, str]) -> list[str]:
     """Return the paths of the tables that a run says it logged, but for those of training and test data."""
+    if TABLES_TAG not in tags:
+        return []
     try:
-        logged = json.loads(tags.get(TABLES_TAG, "[]"))
+        logged = json.loads(tags[TABLES_TAG])
     except (ValueError, RecursionError):
         return []
     entries = [entry for entry in logged if isinstance(entry, dict)] if isinstance(logged, list) else []

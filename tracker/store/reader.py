@@ -11,14 +11,14 @@ import sqlite3
 from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from tracker.errors import StoreError
 from tracker.store import BY_EPOCH_RUNS, Experiment, RunName, UnreadableRows
 from tracker.store.database import columns_of, is_in_wal_mode, reading, require_readable, text_or_bytes
-from tracker.store.location import find_artifacts
+from tracker.store.location import find_artifacts, parents_below
 from tracker.store.mlflow_run import (
     NAME_TAG,
     Record,
@@ -128,9 +128,11 @@ def _read_database(location: Location, database: Path, name: str, by_epoch: ByEp
             connection.text_factory = text_or_bytes
             rows = Rows(connection, experiment_id, columns_of(connection)).read()
 
+    parents = cache(parents_below)
+
     @lru_cache(maxsize=1)  # one run's files are asked for after another's
     def folder_of(artifact_uri: str, run_id: str) -> ArtifactFolder | None:
-        return find_artifacts(artifact_uri, database.parent, run_id)
+        return find_artifacts(artifact_uri, database.parent, run_id, parents)
 
     def fetch(record: Record, path: str) -> bytes | None:
         found = folder_of(record.artifact_uri, record.run_id)
