@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from tracker.cli.console import warn
+from tracker.cli.late_imports import imported_late
 from tracker.printable import decoded, printable
 from tracker.runs import ALPHAS, MARGINS, Range, check_line, check_name_in_store, option_named, shown
 
@@ -399,7 +400,8 @@ def with_analysis_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def called(**values: Any) -> Any:
         analysis = kind(**{name: values.pop(name) for name in names})
-        return command(**values, analysis=analysis)
+        with imported_late():
+            return command(**values, analysis=analysis)
 
     hints = get_type_hints(kind, include_extras=True)
     shared = [
