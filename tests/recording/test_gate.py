@@ -46,22 +46,31 @@ def asked(store: Store, baseline: str, candidate: str, series: str = "a") -> Gat
 class TestSeries:
     def test_each_candidate_and_each_look_at_it_has_a_share_of_its_own(self, log: LogRun, store: Store) -> None:
         first, second = asked(store, "3", "5"), asked(store, "3", "7")
-        assert (first.series.candidate, first.series.look) == (1, 1)
-        assert (second.series.candidate, second.series.look) == (2, 1)
+        assert (first.series.candidate, first.series.sizes) == (1, (3.0,))
+        assert (second.series.candidate, second.series.sizes) == (2, (3.0,))
         assert second.level < first.level < 0.05 / 2
         assert asked(store, "3", "5") == first
+        log(HARD, name="k3-s3", seed="3", kernel_size="3")
         log(HARD, name="k5-s3", seed="3", kernel_size="5")
         again = asked(store, "3", "5")
-        assert (again.series.candidate, again.series.look) == (1, 2)
-        assert again.level == first.level / 2
+        assert (again.series.candidate, again.series.sizes) == (1, (3.0, 4.0))
+        assert again.level < first.level
         assert asked(store, "3", "7", series="b").series.candidate == 1
 
     @pytest.mark.usefixtures("log")
-    def test_deleting_runs_gives_nothing_back(self, store: Store) -> None:
+    def test_deleting_a_candidate_gives_nothing_back(self, store: Store) -> None:
         asked(store, "3", "5")
         for seed in range(3):
             delete_run(f"k5-s{seed}", store, "tracker", SilentReporter())
         assert asked(store, "3", "7").series.candidate == 2
+
+    def test_a_seed_is_not_left_out_after_a_look(self, log: LogRun, store: Store) -> None:
+        for kernel in "35":
+            log(HARD, name=f"k{kernel}-s3", seed="3", kernel_size=kernel)
+        asked(store, "3", "5")
+        delete_run("k5-s1", store, "tracker", SilentReporter())
+        with pytest.raises(TrackerError, match=r"1 run that the series 'a' was answered by no longer counts \(.*bring"):
+            asked(store, "3", "5")
 
     @pytest.mark.usefixtures("log")
     def test_a_series_is_against_one_baseline(self, store: Store) -> None:

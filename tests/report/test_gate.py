@@ -10,6 +10,8 @@ from tracker.errors import TrackerError
 from tracker.next_steps.command_line import CommandWriter
 from tracker.report.build import report_study
 from tracker.report.gate import Outcome, Question, SeriesPlace, answer_gate, configuration_named
+from tracker.statistics.error_rates import series_level
+from tracker.study.looks import Looks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -179,8 +181,17 @@ class TestConfigurationNamed:
             configuration_named(study_of(RUNS), RUNS, (), "nope")
 
 
-class TestSeriesPlace:
-    def test_the_levels_of_all_places_sum_to_at_most_alpha(self) -> None:
-        levels = [SeriesPlace("a", n, look).level_of(0.05) for n in range(1, 20_000) for look in range(1, 40)]
-        assert 0.049 < sum(levels) < 0.05
-        assert levels[0] == max(levels)
+class TestQuestion:
+    def test_the_levels_of_all_candidates_sum_to_alpha(self) -> None:
+        doubts = [Question("better", series=SeriesPlace("a", n, ())).doubt for n in range(1, 100_000)]
+        assert 0.049 < sum(doubts) < 0.05
+        assert doubts == sorted(doubts, reverse=True)
+
+    @pytest.mark.parametrize("require", ["better", "not-worse"])
+    def test_the_level_of_a_look_is_of_its_side(self, require: str) -> None:
+        once = Looks((3.0,), is_recorded=False)
+        assert Question(require).level_at(once) == pytest.approx(0.05)
+        growing = Looks((3.0, 6.0))
+        assert Question(require).level_at(growing) == pytest.approx(0.02, abs=0.005)
+        in_series = Question(require, series=SeriesPlace("a", 2, (3.0,)))
+        assert in_series.level_at(growing) == pytest.approx(series_level(2) / 3, rel=1e-6)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 import msgspec
@@ -19,9 +18,19 @@ from tracker.next_steps.command_line import CommandWriter
 from tracker.recording.reports import id_of, named_params, question_of
 from tracker.recording.stores import ExperimentRuns
 from tracker.report.build import report_study
-from tracker.report.gate import GateAnswer, Question, Require, SeriesPlace, answer_gate, configuration_named
+from tracker.report.gate import (
+    GateAnswer,
+    Question,
+    Require,
+    SeriesPlace,
+    answer_gate,
+    configuration_named,
+    repetitions,
+)
 from tracker.runs import shown
+from tracker.runs.logged import SHORT_ID
 from tracker.store import now_ms
+from tracker.wording import counted, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,7 +43,7 @@ __all__ = ["GateAnswer", "gate"]
 _TAG = "tracker.series"  # followed by the series' name and a digest of the candidate
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 _DIGITS = 12  # of a digest
-_MOST_LOOKS = 400  # at one candidate: as many as a tag has room for
+_MOST_LOOKS = 40  # at one candidate
 
 
 def gate(
@@ -94,21 +103,18 @@ def gate(
     of_baseline, of_candidate = (
         configuration_named(study, found, left_out, id_of(which)) for which in (baseline, candidate)
     )
-    question, writer = Question(require, float(margin), study.alpha), CommandWriter(name, where)
-    answer = answer_gate(study, of_baseline, of_candidate, question, writer)
-    if series is None:
-        return answer
-    place = _take_place(runs, study, of_baseline, of_candidate, series)
-    question = replace(question, level=place.level_of(study.alpha))
-    return replace(answer_gate(study, of_baseline, of_candidate, question, writer), series=place)
+    place = _take_place(runs, study, of_baseline, of_candidate, series) if series else None
+    question = Question(require, float(margin), study.alpha, place)
+    return answer_gate(study, of_baseline, of_candidate, question, CommandWriter(name, where))
 
 
 class _Record(msgspec.Struct):
     """What a series keeps of one candidate."""
 
     since: int  # ms, when it was first asked about
-    baseline: str  # digests
-    looks: list[str]
+    baseline: str  # digest of the configuration
+    sizes: list[float]  # repetitions at each look, ascending
+    runs: list[str]  # ids, shortened, of the runs at the last look, the first looks' first
 
 
 def _take_place(
@@ -118,7 +124,7 @@ def _take_place(
     if runs.store is None or len(runs.experiments) != 1:
         raise ValueError("a series is kept in a store, as a tag of the experiment: give the runs of one experiment")
     prefix, key = f"{_TAG}.{series}.", _configuration(study, candidate[0])
-    of_baseline, look = _configuration(study, baseline[0]), _digest(study.ids((*baseline, *candidate)))
+    of_baseline = _configuration(study, baseline[0])
     records = _records(runs.tags, prefix)
     others = {record.baseline for record in records.values()} - {of_baseline}
     if others:
@@ -126,17 +132,30 @@ def _take_place(
             f"the series {series!r} is against another baseline than {study.results[baseline[0]].run.name}: give a "
             "new baseline a --series of its own"
         )
-    record = records.get(key) or _Record(now_ms(), of_baseline, [])
-    if look not in record.looks:
-        if len(record.looks) >= _MOST_LOOKS:
-            raise TrackerError(
-                f"the series {series!r} has {_MOST_LOOKS} answers about this candidate: no more are kept"
-            )
-        record.looks.append(look)
+    record = records.get(key) or _Record(now_ms(), of_baseline, [], [])
+    ids = [run_id[:SHORT_ID] for run_id in study.ids((*baseline, *candidate))]
+    if _looks_again(record, ids, repetitions(study, baseline, candidate), series) or key not in records:
         kept = runs.store.tag_experiment(runs.name, {prefix + key: msgspec.json.encode(record).decode()})
         records = _records(kept, prefix)  # with those of other processes meanwhile
-    order = sorted((record.since, other) for other, record in (records | {key: record}).items())
-    return SeriesPlace(series, 1 + order.index((record.since, key)), 1 + record.looks.index(look))
+    order = sorted((one.since, other) for other, one in (records | {key: record}).items())
+    return SeriesPlace(series, 1 + order.index((record.since, key)), tuple(record.sizes))
+
+
+def _looks_again(record: _Record, runs: Sequence[str], size: float | None, series: str) -> bool:
+    """Add a look at these runs to what a series keeps, and return whether it is one that wasn't there."""
+    gone = [run for run in record.runs if run not in runs]
+    if gone:
+        raise TrackerError(
+            f"{counted(len(gone), 'run')} that the series {series!r} was answered by no longer "
+            f"{'counts' if len(gone) == 1 else 'count'} ({some(gone)}): bring them back, or begin another --series"
+        )
+    if size is None or (record.sizes and size <= record.sizes[-1]):
+        return False
+    if len(record.sizes) >= _MOST_LOOKS:
+        raise TrackerError(f"the series {series!r} has {_MOST_LOOKS} answers about this candidate: no more are kept")
+    record.sizes.append(size)
+    record.runs += [run for run in runs if run not in record.runs]
+    return True
 
 
 def _records(tags: Mapping[str, str], prefix: str) -> dict[str, _Record]:

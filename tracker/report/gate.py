@@ -1,8 +1,9 @@
 """One question about two configurations: is the candidate better than the baseline, or at least not worse.
 
 Both are configurations, with all their trainings, compared by the test that the report would use between two levels of
-an option. The answer goes by an interval of the difference at the level of the question: `HOLDS` if it leaves out the
-opposite of what is asked, `FAILS` if it leaves out what is asked, else `OPEN`.
+an option. The answer goes by an interval of the difference: `HOLDS` if it leaves out the opposite of what is asked,
+`FAILS` if it leaves out what is asked, else `OPEN`. Its level is that of this look at the candidate, and of the
+candidate in its series.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from tracker.next_steps.steps import seeds_commands
 from tracker.runs import LOGGED_OPTIONS, shown
 from tracker.runs.logged import find_run
 from tracker.statistics.error_rates import series_level
+from tracker.statistics.looks import level_at_look
 from tracker.statistics.repetitions import FEWEST_PAIRS
+from tracker.study.looks import Looks
 from tracker.study.options import level_text, terms_of
 from tracker.study.study import contrast_of
 from tracker.wording import (
@@ -65,12 +68,45 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesPlace:
+    """Where a candidate stands in a series of them."""
+
+    name: str
+    candidate: int  # which one it is, from 1
+    sizes: tuple[float, ...]  # repetitions at each look at it, as `Looks.sizes`; the last is now; empty if too few
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """What is asked of the candidate."""
 
     require: Require = "not-worse"
     margin: float = 0.02  # differences up to this are too small to matter, in the unit of the metric
-    level: float = 0.05  # probability of a wrong `HOLDS`, and of a wrong `FAILS`
+    alpha: float = (
+        0.05  # probability of a wrong `HOLDS` at any look at any candidate of the series, and of such `FAILS`
+    )
+    series: SeriesPlace | None = None
+
+    @property
+    def doubt(self) -> float:
+        """What the interval may leave out on both sides, at all looks at this candidate together."""
+        total = self.alpha * self._sides
+        return series_level(self.series.candidate, total) if self.series else total
+
+    def doubt_at(self, looks: Looks) -> float:
+        """Return what it may leave out at this look."""
+        if self.series:
+            return level_at_look(self.series.sizes, self.doubt) if self.series.sizes else self.doubt
+        return looks.level(self.doubt)
+
+    def level_at(self, looks: Looks) -> float:
+        """Return the probability of a wrong answer at this look, either way."""
+        return self.doubt_at(looks) / self._sides
+
+    @property
+    def _sides(self) -> int:
+        """1 if both sides of the interval count as errors, 2 if only one of them does."""
+        return 1 if self.require == "better" else 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +117,7 @@ class GateAnswer:
     sentence: str  # one line
     require: Require
     margin: float
-    level: float
+    level: float  # of this look: probability of a wrong answer, either way
     metric: str
     lower_is_better: bool
     baseline: tuple[str, ...]  # ids of the runs
@@ -100,20 +136,6 @@ class GateAnswer:
     def exit_status(self) -> int:
         """What `tracker gate` exits with: 0 it holds, 1 it doesn't, 3 the runs can't tell yet."""
         return {Outcome.HOLDS: 0, Outcome.FAILS: 1, Outcome.OPEN: 3}[self.answer]
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesPlace:
-    """Where a candidate stands in a series of them."""
-
-    name: str
-    candidate: int  # which one it is, from 1
-    look: int  # how often it was asked about with other runs than before, this time included
-
-    def level_of(self, alpha: float) -> float:
-        """Return this candidate's share of the series' level at this look: half of what is left at each."""
-        level: float = series_level(self.candidate, alpha) / 2**self.look
-        return level
 
 
 def configuration_named(study: Study, runs: Sequence[Run], left_out: Sequence[Excluded], text: str) -> tuple[int, ...]:
@@ -187,6 +209,13 @@ def _levels_of(name: str, value: str) -> dict[str, str]:
         return {}
 
 
+def repetitions(study: Study, baseline: Sequence[int], candidate: Sequence[int]) -> float | None:
+    """Return how many repetitions the two configurations have now, as `Looks.sizes`; None if too few to be compared."""
+    contrast = contrast_of(study.design, baseline, candidate)
+    analysis = analyse_contrast(study, contrast) if contrast.repetitions else None
+    return analysis.looks.sizes[-1] if analysis and analysis.looks.sizes else None
+
+
 def answer_gate(
     study: Study, baseline: Sequence[int], candidate: Sequence[int], question: Question, writer: CommandWriter
 ) -> GateAnswer:
@@ -203,19 +232,20 @@ def answer_gate(
         raise ValueError(f"the margin must be at least 0, got {question.margin:g}")
     contrast = contrast_of(study.design, baseline, candidate)
     analysis = analyse_contrast(study, contrast) if contrast.repetitions else None
-    confidence = 1 - _doubt(question)
+    looks = analysis.looks if analysis else Looks(())
+    confidence = 1 - question.doubt_at(looks)
     effect = None if analysis is None else analysis.population or analysis.effect
     interval = None if effect is None else effect.interval_at(confidence)
     answer = Outcome.OPEN if interval is None else _answer(study, interval, question)
     names = [called_configuration(configuration_phrases(study.design, runs[0])) for runs in (candidate, baseline)]
     commands = _commands(study, contrast, question, writer) if answer is Outcome.OPEN else _Further()
-    words = _Words(study, question, names[0], names[1])
+    words = _Words(study, question, names[0], names[1], confidence)
     return GateAnswer(
         answer=answer,
         sentence=words.sentence(answer, contrast, analysis, interval, commands),
         require=question.require,
         margin=question.margin,
-        level=question.level,
+        level=question.level_at(looks),
         metric=study.metric.name,
         lower_is_better=study.metric.lower_is_better,
         baseline=study.ids(baseline),
@@ -228,6 +258,7 @@ def answer_gate(
         scope=None if analysis is None else "population" if analysis.population else "these_clips",
         chance=commands.chance,
         commands=commands.commands,
+        series=question.series,
     )
 
 
@@ -272,7 +303,7 @@ def _commands(study: Study, contrast: Contrast, question: Question, writer: Comm
 
 def _seeds_needed(study: Study, contrast: Contrast, question: Question, have: int) -> tuple[int, float | None]:
     """Return how many seeds each configuration should have, and the chance of an answer then, if that is known."""
-    at_level = replace(study, alpha=_doubt(question))
+    at_level = replace(study, alpha=question.doubt)
     distance, run = _distance(study, contrast, question), contrast.repetitions[0][0][0]
     numbers = range(max(FEWEST_PAIRS, have + 1), max(_MOST_SEEDS, have + 1) + 1)
     found = chance_with(at_level, contrast, run, numbers[0], 1, distance)
@@ -283,11 +314,6 @@ def _seeds_needed(study: Study, contrast: Contrast, question: Question, have: in
         if found and found.power >= _ENOUGH:
             return number, found.power
     return numbers[-1], found.power if found else None
-
-
-def _doubt(question: Question) -> float:
-    """Return the significance level of the two-sided interval that decides: what it leaves out on both sides."""
-    return question.level * (1 if question.require == "better" else 2)
 
 
 def _distance(study: Study, contrast: Contrast, question: Question) -> float:
@@ -311,6 +337,7 @@ class _Words:
     question: Question
     candidate: str
     baseline: str
+    confidence: float
 
     def sentence(
         self,
@@ -372,7 +399,7 @@ class _Words:
         return f"{losses(abs(difference))[0]} in {metric_words(self.study.metric)}"
 
     def _interval(self, interval: Interval) -> str:
-        confidence = percent(1 - _doubt(self.question))
+        confidence = percent(self.confidence)
         if self.study.metric.is_accuracy:
             return f"{confidence} interval {points_interval(interval)}"
         sizes = losses(*map(abs, interval))
