@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 FORKING = multiprocessing.get_context("forkserver")
 FORKING.set_forkserver_preload(
     [
-        *("tracker.training.fit", "tracker.store.client", "tracker.recording", "tracker.render", "tracker.figures"),
+        *("tracker.training.fit", "tracker.store.client", "tracker.store.mlflow_store", "tracker.figures"),
+        *("tracker.recording.train", "tracker.recording.reports", "tracker.render.documents", "tracker.cli.run"),
         *("mlflow.keras", "mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_store", "librosa.core.spectrum"),
         "mlflow.cli",
         *("librosa.filters", "scipy.signal"),  # what these import on their first use would take each process 2 s
