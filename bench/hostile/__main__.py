@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import bench.hostile
 from bench.hostile.document import failures, section
-from bench.hostile.forked import Forker
+from bench.hostile.forked import Forker, forking
 from bench.hostile.kinds import all_cases
 from bench.hostile.place import Base, build_base
 from bench.hostile.trial import Trial, attempt
@@ -75,11 +76,14 @@ def _chosen(cases: Sequence[Case], asked: argparse.Namespace) -> list[Case]:
 
 
 def _try_all(cases: Sequence[Case], asked: argparse.Namespace) -> list[Trial]:
-    with tempfile.TemporaryDirectory(prefix="hostile-") as name, ThreadPoolExecutor(asked.jobs) as pool:
+    with ExitStack() as stack:
+        name = stack.enter_context(tempfile.TemporaryDirectory(prefix="hostile-"))
+        pool = stack.enter_context(ThreadPoolExecutor(asked.jobs))
         kept = asked.base or Path(name)
         forkers = SimpleQueue[Forker | None]()
-        for _ in range(asked.jobs):
-            forkers.put(Forker(kept / "cache") if asked.forked else None)
+        lent = stack.enter_context(forking(asked.jobs, kept / "cache")) if asked.forked else [None] * asked.jobs
+        for forker in lent:
+            forkers.put(forker)
         base = _base(kept)
         Path(name).chmod(0o755)  # some commands are run as another user
         trials = []
@@ -92,9 +96,6 @@ def _try_all(cases: Sequence[Case], asked: argparse.Namespace) -> list[Trial]:
         for trial in chain(pool.map(tried, beside), map(tried, alone)):
             trials.append(trial)
             _tell(trial, is_verbose=bool(asked.case))
-        for _ in range(asked.jobs):
-            if forker := forkers.get():
-                forker.close()
         return trials
 
 

@@ -1,10 +1,11 @@
 """Commands forked from a process that has imported all that they import: as real as others but for how they start.
 
-    python -m bench.hostile.forked
+    python -m bench.hostile.forked REQUESTS REPLIES ...
 
-Reads one JSON object a line from standard input: `words`, `folder`, `environment`, `out` and `err`. For each it forks a
-child that runs the command, writes the child's process id on a line and, once it has ended, its status on another. How
-an installed command starts, and what an environment does to it, is for commands that are started as usual.
+Each pair of pipes, named by the numbers of their ends, is served by a fork of its own. That reads one JSON object a
+line: `words`, `folder`, `environment`, `out` and `err`. For each it forks a child that runs the command, writes the
+child's process id on a line and, once it has ended, its status on another. How an installed command starts, and what an
+environment does to it, is for commands that are started as usual.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sys
 import threading
 import time
 import traceback
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from bench.hostile.commands import FILE_BYTES, MEMORY_BYTES, Outcome, plain_environment, read_output
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 HEAVY = (
     "tracker.cli",
@@ -38,40 +39,59 @@ HEAVY = (
     "tracker.figures",
     "tracker.render",
     "tracker.report",
+    "mlflow.keras",
+    "mlflow.pyfunc",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "librosa.filters",
+    "scipy.signal",
 )
 """What imports the libraries that commands need; one that is no longer there makes them slower, and no more."""
 
 
 class Forker:
-    """A process that forks commands, one at a time."""
+    """What forks commands, one at a time."""
 
-    def __init__(self, cache: Path) -> None:
-        command, pipe = [sys.executable, "-m", "bench.hostile.forked"], subprocess.PIPE
-        environment = plain_environment(cache)
-        self._process = subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True)
+    def __init__(self, requests: int, replies: int) -> None:
+        self._into, self._outof = os.fdopen(requests, "w", 1), os.fdopen(replies)
 
     def run(
         self, words: Sequence[str], folder: Path, environment: Mapping[str, str], output: Path, limit_s: float
     ) -> Outcome:
         """Run one command; see `bench.hostile.commands.run`."""
-        into, outof = self._process.stdin, self._process.stdout
-        assert into and outof  # noqa: S101, PT018 -- it is started with pipes
         asked = {"words": list(words), "folder": str(folder), "environment": dict(environment)}
-        into.write(json.dumps(asked | {"out": str(output / "out"), "err": str(output / "err")}) + "\n")
-        into.flush()
-        child, began = int(outof.readline()), time.monotonic()
+        self._into.write(json.dumps(asked | {"out": str(output / "out"), "err": str(output / "err")}) + "\n")
+        child, began = int(self._outof.readline()), time.monotonic()
         late = threading.Event()
         timer = threading.Timer(limit_s, _kill, (child, late))
         timer.start()
-        status = int(outof.readline())
+        status = int(self._outof.readline())
         timer.cancel()
         out, err = read_output(output)
         return Outcome(tuple(words), status, out, err, time.monotonic() - began, late.is_set())
 
     def close(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.wait()
+        """End it."""
+        self._into.close()
+        self._outof.close()
+
+
+@contextmanager
+def forking(number: int, cache: Path) -> Iterator[list[Forker]]:
+    """Give so many forkers, forked themselves from one process that imports all: it would take each ten seconds."""
+    theirs, forkers = [], []
+    for _ in range(number):
+        (requests, into), (outof, replies) = os.pipe(), os.pipe()
+        theirs += [requests, replies]
+        forkers.append(Forker(into, outof))
+    command = [sys.executable, "-m", "bench.hostile.forked", *map(str, theirs)]
+    with subprocess.Popen(command, env=plain_environment(cache), stdin=subprocess.DEVNULL, pass_fds=theirs):
+        for end in theirs:
+            os.close(end)
+        try:
+            yield forkers
+        finally:
+            for forker in forkers:
+                forker.close()
 
 
 def _kill(child: int, late: threading.Event) -> None:
@@ -84,17 +104,34 @@ def main() -> None:
     for name in HEAVY:
         with suppress(ImportError):
             import_module(name)
+    ends = [int(word) for word in sys.argv[1:]]
+    for requests, replies in zip(ends[::2], ends[1::2], strict=True):
+        if not os.fork():
+            for end in set(ends) - {requests, replies}:
+                os.close(end)
+            _serve(requests, replies)
+            return
+    for end in ends:
+        os.close(end)
+    with suppress(ChildProcessError):
+        while os.wait():
+            pass
+
+
+def _serve(requests: int, replies: int) -> None:
     settings = {name: value for name, value in os.environ.items() if name not in plain_environment(Path())}
-    for line in sys.stdin:
-        asked = json.loads(line)
-        child = os.fork()
-        if not child:
-            _be_a_command(asked, settings)
-        print(child, flush=True)
-        _, status = os.waitpid(child, 0)
-        with suppress(ProcessLookupError):
-            os.killpg(child, signal.SIGKILL)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+    with os.fdopen(requests) as asking, os.fdopen(replies, "w", 1) as telling:
+        for line in asking:
+            child = os.fork()
+            if not child:
+                os.close(requests)
+                os.close(replies)
+                _be_a_command(json.loads(line), settings)
+            print(child, file=telling)
+            _, status = os.waitpid(child, 0)
+            with suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGKILL)
+            print(os.waitstatus_to_exitcode(status), file=telling)
 
 
 def _be_a_command(asked: dict[str, Any], settings: Mapping[str, str]) -> None:
