@@ -9,6 +9,7 @@ from tests.running import Collected
 from tracker.recording.parent_run import parent_run
 from tracker.recording.run_writer import RunWriter
 from tracker.recording.stores import LogTarget, load_runs, run_names
+from tracker.recording.sweep import logged_runs
 from tracker.recording.uploader import sync_runs
 from tracker.runs.facts import TrainingPlan
 from tracker.store import store_at
@@ -64,3 +65,9 @@ class TestParentRun:
         (parent,) = (run for name, run in in_mlflow(work).items() if name == "two seeds")
         assert (parent.info.status, parent.data.tags["tracker.reason"]) == ("FAILED", "1 of 2 runs failed: s1")
         assert len(in_mlflow(work)) == 3
+
+    def test_of_an_interrupted_sweep_only_its_runs_are_looked_for(self, work: Path) -> None:
+        target = LogTarget(store_at(None, work), "tracker", offline=True)
+        with pytest.raises(KeyboardInterrupt):
+            log_two(target, error=KeyboardInterrupt())
+        assert sorted(run.name for runs in logged_runs(target).values() for run in runs) == ["s0", "s1"]

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.runs import Fold, OptionValue, Plateau
-from tracker.runs.sweeps import WRITEUP, SweepPlan, folds_of, level_of, levels_of, seeds_of, swept_option
+from tracker.runs import Configuration, Fold, OptionValue, Plateau, RunPlan
+from tracker.runs.sweeps import WRITEUP, RunList, SweepPlan, folds_of, level_of, levels_of, seeds_of, swept_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,6 +84,13 @@ class TestRepetitions:
         assert folds_of(None) is None
         with pytest.raises(ValueError, match="the number of folds must be 2 to"):
             folds_of(1)
+
+
+class TestRunList:
+    def test_runs_listed_twice_are_trained_once(self) -> None:
+        plan = RunPlan(Configuration(), 1)
+        listed = RunList((plan, RunPlan(Configuration(), 2), RunPlan(Configuration(kernel_size=7)), plan))
+        assert [run.seed for run in listed.runs(options_of_network)] == [1, 2, 0]
 
 
 class TestPlan:

@@ -12,9 +12,10 @@ import codecs
 import os
 import sys
 import threading
+import time
 import traceback
 import unicodedata
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -187,6 +188,21 @@ def fitting_table(
             return built, left_out
         left_out.append(candidates.pop(0))
         kept = [column for column in columns if column[0] not in left_out]
+
+
+def watch_table(read: Callable[[], Table], pause_s: float = 2.0) -> None:
+    """Show a table until Ctrl-C, read again and again; only its last rows if it is higher than the terminal."""
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(file=sys.stdout)
+    with suppress(KeyboardInterrupt), Live(console=console, auto_refresh=False) as live:
+        while True:
+            shown = read()
+            for column in shown.columns:
+                column._cells = column._cells[-max(1, console.height - 2) :]  # noqa: SLF001  (Rich adds rows only)
+            live.update(shown, refresh=True)
+            time.sleep(pause_s)
 
 
 class ConsoleReporter:

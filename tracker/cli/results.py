@@ -14,14 +14,25 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tracker.cli.app import command
-from tracker.cli.console import ConsoleReporter, fitting_table, log, print_document, print_result, print_tables, table
+from tracker.cli.console import (
+    ConsoleReporter,
+    fitting_table,
+    log,
+    print_document,
+    print_result,
+    print_tables,
+    table,
+    watch_table,
+)
 from tracker.cli.options import (
     ExperimentAnalysis,
+    Jobs,
     ListedRuns,
     Results,
     RunName,
     SelectionAnalysis,
     TrackingUri,
+    Yes,
     naming_metric,
     naming_params,
     read_results,
@@ -40,7 +51,7 @@ from tracker.runs.logged import SHORT_ID
 from tracker.wording import counted, listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rich.table import Table
 
@@ -268,7 +279,13 @@ def _difference(file: Path, document: bytes, *, is_text: bool) -> int:
     return 1
 
 
-@command("next", "Print the runs that would tell most about the open questions.", "tracker next", "tracker next | sh")
+@command(
+    "next",
+    "Print the runs that would tell most about the open questions.",
+    "tracker next",
+    "tracker next | sh",
+    "tracker next --run",
+)
 @with_analysis_options
 def next_command(
     *,
@@ -278,14 +295,21 @@ def next_command(
             "--format", help="Commands for a shell, one per line, or JSON with the questions that each is about."
         ),
     ] = "sh",
+    train: Annotated[
+        bool, typer.Option("--run", help="Train these runs, as a sweep, and print their ids instead of the commands.")
+    ] = False,
+    jobs: Annotated[int | None, Jobs] = None,
+    yes: Annotated[bool, Yes] = False,
     analysis: ExperimentAnalysis,
-) -> None:
+) -> int:
     """Print the runs that would tell most about the open questions: at most three commands, one per line, for sh.
 
     Standard error says what each is for, about how long it takes, and its chance of an answer.
     """
     from tracker.next_steps.steps import why_no_step
 
+    if train and form == "json":
+        raise typer.BadParameter("it prints the runs' ids: give --run or --format json, not both", param_hint="'--run'")
     report = report_on(read_runs(analysis.experiment, analysis.tracking_uri), analysis)
     steps = report.next_steps
     if not steps:
@@ -296,17 +320,22 @@ def next_command(
 
         print_document(render_next_json(steps))
     else:
-        _print_steps(steps)
+        _print_steps(steps, log if train else print_result)
+    if not (train and steps):
+        return 0
+    from tracker.cli.sweep import train_commands
+
+    return train_commands([step.command for step in steps], jobs=jobs, yes=yes)
 
 
-def _print_steps(steps: Sequence[NextStep]) -> None:
+def _print_steps(steps: Sequence[NextStep], print_command: Callable[[str], None]) -> None:
     from tracker.next_steps.command_line import shell_line
     from tracker.wording import capitalised, duration
 
     for number, step in enumerate(steps, start=1):
         takes = "" if step.estimated_seconds is None else f" ({duration(step.estimated_seconds)})"
         log(f"{number}. {capitalised(step.why)}{takes}{': ' if step.outlook else ''}{step.outlook}")
-        print_result(shell_line([step.command]))
+        print_command(shell_line([step.command]))
     known = [step.estimated_seconds for step in steps if step.estimated_seconds is not None]
     if len(steps) > 1 and len(known) == len(steps):
         log(f"{len(steps)} commands, {duration(sum(known))} in all")
@@ -445,31 +474,23 @@ def runs(
     *,
     results: Results = None,
     form: Annotated[Literal["table", "json"], typer.Option("--format", help="For a terminal or programs.")] = "table",
+    watch: Annotated[bool, typer.Option("--watch", help="Keep the table up to date until Ctrl-C.")] = False,
     analysis: ListedRuns,
 ) -> None:
     """List the runs: the options that differ, accuracy or another primary metric, epochs, status and age."""
     from tracker.recording.stores import HOST_TAG, interrupted_message
 
-    experiment_runs = read_results(context, results, analysis)
-    listed_runs = _tagged(experiment_runs, analysis.tag)
-    with naming_metric(), naming_params():
-        study, numbers = _listed(experiment_runs, listed_runs, analysis)
+    if watch:
+        if form == "json" or not sys.stdout.isatty():
+            context.fail("--watch is for a table on a terminal")
+        watch_table(lambda: _table(*_read_listed(context, results, analysis)[2:])[0])
+        return
+    experiment_runs, listed_runs, study, numbers = _read_listed(context, results, analysis)
     if form == "json":
         records = [_record(study, run, numbers) for run in range(len(listed_runs))]
         print_document(f"{json.dumps(records, indent=2)}\n")
     else:
-        columns = [(heading, cells) for heading, cells in _columns(study, numbers) if any(cells)]
-        left = {"run", "name", "data set", "status", *study.design.options, *study.design.split_parts}
-        least_needed = (
-            "name",
-            "age",
-            "number",
-            "stop",
-            "best",
-            *study.design.split_parts,
-            *reversed(study.design.options),
-        )
-        listed, left_out = fitting_table(columns, left, least_needed)
+        listed, left_out = _table(study, numbers)
         print_tables(listed)
         if left_out:
             log(f"left out for lack of width: {', '.join(left_out)}; --format json has all columns")
@@ -477,6 +498,24 @@ def runs(
         host, resumable = run.tags.get(HOST_TAG), is_resumable(run.tags)
         if experiment_runs.store and (run.status is RunStatus.INTERRUPTED or host):
             log(interrupted_message(run.name, run.run_id, experiment_runs.store, resumable=resumable, host=host))
+
+
+def _read_listed(
+    context: typer.Context, results: Path | None, analysis: ListedRuns
+) -> tuple[ExperimentRuns, Sequence[Run], Study, Mapping[str, int]]:
+    """Read runs, and return them with those that are listed, as a study, and the numbers that reports give them."""
+    experiment_runs = read_results(context, results, analysis)
+    listed_runs = _tagged(experiment_runs, analysis.tag)
+    with naming_metric(), naming_params():
+        return experiment_runs, listed_runs, *_listed(experiment_runs, listed_runs, analysis)
+
+
+def _table(study: Study, numbers: Mapping[str, int]) -> tuple[Table, list[str]]:
+    """Return runs in a table as wide as the terminal, and the columns that it has no place for."""
+    columns = [(heading, cells) for heading, cells in _columns(study, numbers) if any(cells)]
+    left = {"run", "name", "data set", "status", *study.design.options, *study.design.split_parts}
+    least_needed = ("name", "age", "number", "stop", "best", *study.design.split_parts, *reversed(study.design.options))
+    return fitting_table(columns, left, least_needed)
 
 
 def _tagged(experiment_runs: ExperimentRuns, tags: Sequence[tuple[str, str | None]]) -> Sequence[Run]:

@@ -17,19 +17,20 @@ import typer.main
 
 from tracker.cli.app import app, examples
 from tracker.cli.console import ConsoleReporter, log, print_error, print_result
-from tracker.cli.options import from_table, parsed_by, store_at, whole_number
-from tracker.cli.run import CommandOfNetworks, RunCommand, flag_of, metavar_of, title_of
+from tracker.cli.options import Jobs, Yes, from_table, parsed_by, store_at, whole_number
+from tracker.cli.run import CommandOfNetworks, RunCommand, flag_of, metavar_of, runs_of_command, title_of
 from tracker.contained_files import read_regular
 from tracker.errors import TrackerError
-from tracker.runs import LOGGED_OPTIONS, RUN_OPTIONS, Panel, Range, Role, option_named
-from tracker.runs.sweeps import COUNTS, FOLDS, WRITEUP, SweepPlan, levels_of, seeds_of
+from tracker.runs import LOGGED_OPTIONS, RUN_OPTIONS, Panel, Role, option_named
+from tracker.runs.sweeps import COUNTS, FOLDS, WRITEUP, RunList, SweepPlan, levels_of, seeds_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tracker.recording.stores import LogTarget
     from tracker.recording.sweep import Sweep
     from tracker.recording.workers import RunOutcome
-    from tracker.runs import RunOption
+    from tracker.runs import RunOption, RunPlan
     from tracker.runs.sweep_file import SweepFile
     from tracker.training.networks import NetworkOption
 
@@ -43,7 +44,6 @@ _EXAMPLES = examples(
 _WRITEUP = "writeup"
 _NETWORK = "network_"  # prefix of the parameters of a network's options
 _ASKED_S = 600.0  # seconds from which on a person is asked before so much is trained
-_JOBS = Range(least=1, most=1_024)
 
 
 class SweepCommand(RunCommand):
@@ -86,8 +86,8 @@ def _command(models: Sequence[str], network_options: Sequence[NetworkOption] = (
         *(_parameter(name, from_table(option_named(name))) for name in ("note", "experiment", "tracking_uri")),
         _switch("offline", from_table(option_named("offline"))),
         _switch("final", _FINAL),
-        _parameter("jobs", _JOBS_OPTION),
-        _switch("yes", _YES),
+        _parameter("jobs", Jobs),
+        _switch("yes", Yes),
         _switch("dry_run", _DRY_RUN),
     ]
     train.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -116,8 +116,6 @@ _SEED = typer.Option(
 _FINAL = typer.Option(
     "--final", help="Declare the plan fixed: its runs alone decide in reports, whatever is trained later."
 )
-_JOBS_OPTION = whole_number("Runs trained at once, each in a process of its own", _JOBS, default="one a core")
-_YES = typer.Option("--yes", "-y", help="Start without asking, however long it takes.")
 _DRY_RUN = typer.Option("--dry-run", help="Print the names of the runs that would be trained, and train nothing.")
 
 
@@ -180,9 +178,25 @@ def _sweep(context: typer.Context, values: Mapping[str, Any], own: Mapping[str, 
                 for task in opened.missing.values():
                     print_result(task.name)
                 return 0
-            return _train(opened) if values["yes"] or _is_wanted(opened) else 1
+            return _train(opened, yes=values["yes"])
     except ValueError as error:
         context.fail(str(error))
+
+
+def train_commands(commands: Sequence[Sequence[str]], *, jobs: int | None, yes: bool) -> int:
+    """Train what some ``tracker run`` commands would, each data set's runs as a sweep; return the exit status."""
+    from tracker.recording.sweep import open_sweep
+
+    by_place: dict[tuple[Path | None, LogTarget], list[RunPlan]] = {}
+    for words in commands:
+        plans, data, target = runs_of_command(words)
+        by_place.setdefault((data, target), []).extend(plans)
+    status = 0
+    for (data, target), listed in by_place.items():
+        with open_sweep(RunList(tuple(listed)), data, target, ConsoleReporter(), jobs=jobs) as opened:
+            log(str(opened))
+            status = max(status, _train(opened, yes=yes))
+    return status
 
 
 def _plan(values: Mapping[str, Any], given: Mapping[str, Any]) -> SweepPlan:
@@ -232,8 +246,10 @@ def _is_wanted(opened: Sweep) -> bool:
     return is_wanted
 
 
-def _train(opened: Sweep) -> int:
-    """Train a sweep and print the id of each run as soon as it is there."""
+def _train(opened: Sweep, *, yes: bool) -> int:
+    """Train a sweep, if a person wants that, and print the id of each run as soon as it is there."""
+    if not (yes or _is_wanted(opened)):
+        return 1
     failed: list[RunOutcome] = []
     finished, total = 0, len(opened.tasks)
     try:

@@ -176,13 +176,13 @@ class ExperimentRuns(Sequence[Run]):
 
 def run_names(store: Store) -> tuple[RunName, ...]:
     """Return the names of the runs in a store and in the journals beside it, quickly and as far as they can be read."""
-    waiting = journals_for(store, unsettled).where(_counts)
+    waiting = journals_for(store, unsettled).where(counts)
     names = {journal.id: RunName(journal.started.experiment, journal.id, journal.name) for journal in waiting}
     uploaded = {journal.upload_state.run_id for journal in waiting if journal.upload_state}
     return (*names.values(), *(name for name in store.run_names() if name.run_id not in uploaded))
 
 
-def _counts(journal: Journal) -> bool:
+def counts(journal: Journal) -> bool:
     """Return whether a journal is a run's that is listed: it wasn't deleted, nor does it only hold others together."""
     return not (journal.is_deleted or is_sweep(journal.started.tags))
 
@@ -193,7 +193,7 @@ def load_runs(store: Store, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUN
     Raises `StoreError` if the store cannot be read and no journal has a run that it lacks, or it is gone with its runs.
     """
     found = journals_for(store, unsettled)
-    waiting = [journal for journal in found if journal.started.experiment == experiment and _counts(journal)]
+    waiting = [journal for journal in found if journal.started.experiment == experiment and counts(journal)]
     problems = list(found.problems)
     try:
         stored = store.read(experiment, by_epoch=by_epoch)

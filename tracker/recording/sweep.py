@@ -23,6 +23,7 @@ from tracker.recording.reporter import TRAINING, WarnOnce
 from tracker.recording.stores import (
     HOST_TAG,
     command_on,
+    counts,
     data_tag,
     interrupted_message,
     journals_folder,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from tracker.recording.stores import LogTarget
     from tracker.recording.train import ReadData
     from tracker.runs import RunPlan
-    from tracker.runs.sweeps import SweepPlan
+    from tracker.runs.sweeps import RunList, SweepPlan
 
 _LOCK = "sweep.lock"  # beside the journals
 _POLL_S = 1.0  # between looks at a run that another process trains
@@ -65,7 +66,7 @@ _ORDER = {  # which of several runs says how far a task is
 class Sweep:
     """A plan, and what of it there is; made by `open_sweep`, and of use as long as that lasts."""
 
-    plan: SweepPlan
+    plan: SweepPlan | RunList
     training_plan: TrainingPlan
     target: LogTarget
     tasks: Mapping[str, RunTask]  # every run by its key, in order
@@ -80,9 +81,11 @@ class Sweep:
 
     def __str__(self) -> str:
         """Return what is asked for, and what is left to do, in a line."""
-        runs, configurations = len(self.tasks), len(self.tasks) // self.plan.repetitions
-        times = f" ({counted(configurations, 'configuration')}, each {_times(self.plan.repetitions)})"
-        parts = [f"{counted(runs, 'run')}{times if runs > 1 else ''}"]
+        runs, configurations = len(self.tasks), len({task.plan.configuration for task in self.tasks.values()})
+        is_even = runs == configurations * self.plan.repetitions
+        times = f", each {_times(self.plan.repetitions)}" if is_even else ""
+        how = f" ({counted(configurations, 'configuration')}{times})" if runs > 1 else ""
+        parts = [f"{counted(runs, 'run')}{how}"]
         if self.done:
             parts.append(f"{'all' if len(self.done) == runs else len(self.done)} there already")
         resumed = sum(task.interrupted is not None for task in self.missing.values())
@@ -158,7 +161,7 @@ class Sweep:
 
     def _left(self, todo: Sequence[RunTask]) -> list[RunTask]:
         """Return what is still to be done of some tasks, after a worker was lost: some may be finished, or begun."""
-        logged = _logged(self.target)
+        logged = logged_runs(self.target)
         left = []
         for task in todo:
             run = _first_of(logged.get(task.key, ()), self.target)
@@ -181,7 +184,7 @@ class SweepResult:
 
 @contextmanager
 def open_sweep(
-    plan: SweepPlan,
+    plan: SweepPlan | RunList,
     data: Path | None,
     target: LogTarget,
     reporter: Reporter,
@@ -217,7 +220,7 @@ def open_sweep(
 
 
 def _look(
-    plan: SweepPlan,
+    plan: SweepPlan | RunList,
     plans: Sequence[RunPlan],
     data: Path | None,
     target: LogTarget,
@@ -232,7 +235,7 @@ def _look(
     named = [_named_plan(of_run, target) for of_run in plans]
     keys = _keys(named, read_once, reporter)
     tasks = {key: RunTask(key, of_run, run_name(given)) for key, of_run, given in zip(keys, named, plans, strict=True)}
-    logged = _logged(target)
+    logged = logged_runs(target)
     best = {key: run for key in tasks if (run := _first_of(logged.get(key, ()), target))}
     done = {key: run.run_id for key, run in best.items() if run.status is RunStatus.FINISHED}
     running = {key: run for key, run in best.items() if run.status is RunStatus.RUNNING}
@@ -282,7 +285,7 @@ def _keys(plans: Sequence[RunPlan], data: ReadData, reporter: Reporter) -> list[
     return [run_key(plan.params(), {**identity[plan.split], **code[plan.configuration.model]}) for plan in plans]
 
 
-def _logged(target: LogTarget) -> Mapping[str, list[Run]]:
+def logged_runs(target: LogTarget) -> Mapping[str, list[Run]]:
     """Return the runs of an experiment by their keys, also if the store is away: then as the journals have them."""
     stored: tuple[Run, ...] = ()
     waiting = unsettled
@@ -294,11 +297,9 @@ def _logged(target: LogTarget) -> Mapping[str, list[Run]]:
             waiting = journals
     if target.offline:
         waiting = journals
-    kept = [
-        journal for journal in journals_for(target.store, waiting) if journal.started.experiment == target.experiment
-    ]
+    kept = journals_for(target.store, waiting).where(lambda one: one.started.experiment == target.experiment)
     ids = {name for journal in kept for name in journal.ids}
-    runs = [replace(run_from_journal(journal), journal_id=journal.id) for journal in kept]
+    runs = [replace(run_from_journal(journal), journal_id=journal.id) for journal in kept if counts(journal)]
     runs += [run for run in stored if not ids & {*run.ids}]
     by_key: dict[str, list[Run]] = defaultdict(list)
     for run in runs:

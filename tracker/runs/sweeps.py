@@ -7,6 +7,7 @@ by option, so that an error can say where; `SweepPlan.runs` puts them together.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING, cast
@@ -106,6 +107,24 @@ class SweepPlan:
                 raise ValueError(f"a configuration is given twice: {plan.run_name()}")
             plans[key] = plan
         return tuple(plans.values())
+
+
+@dataclass(frozen=True, slots=True)
+class RunList:
+    """Runs that were listed one by one, to be trained as a sweep."""
+
+    plans: tuple[RunPlan, ...]
+    varied: tuple[str, ...] = ()
+    is_final: bool = False
+
+    @property
+    def repetitions(self) -> int:
+        """How often the configuration is trained that is trained most often."""
+        return max(Counter(plan.configuration for plan in {*self.plans}).values())
+
+    def runs(self, _parse_options: ParseOptions) -> tuple[RunPlan, ...]:
+        """Return the runs, each once."""
+        return tuple(dict.fromkeys(self.plans))
 
 
 def _combinations(grid: Mapping[str, Levels], role: Role) -> list[dict[str, Value]]:
