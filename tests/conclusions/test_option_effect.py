@@ -324,6 +324,25 @@ class TestLooks:
             "0.0179 for k (look 2); seeds trained with --final count as one plan, held to 5%."
         )
 
+    @pytest.mark.parametrize(
+        ("level", "looks", "why"),
+        [
+            (0.05, (3.0,), "but not after correcting for all contrasts."),
+            (0.0167, (3.0,), "but seeds may still be added, so p must be at most 0.0167 at this first look."),
+            (0.0103, (3.0, 4.0), "but seeds were added after earlier looks, so p must be at most 0.0103 at this one."),
+            (0.03, (5.0,), "but not after correcting for seeds that are added and for all contrasts."),
+        ],
+    )
+    def test_sentence_says_why_an_effect_is_not_significant(
+        self, made: MakeRun, studied: MakeStudy, level: float, looks: tuple[float, ...], why: str
+    ) -> None:
+        study = studied(*self.runs(made, {"-": 3}))
+        found = only(option_effects(study))
+        (effect,) = found.details.contrasts
+        effect = replace(effect, verdict="inconclusive", p_value=0.02, p_adjusted=0.06, level=level, looks=looks)
+        details = replace(found.details, contrasts=(effect,))
+        assert details.sentence(found, wording_of(study)).endswith(f"significant on its own (p = 0.020), {why}")
+
 
 def crossed_of(found: Conclusion, made: MakeRun, test: TestLooks, seeds: dict[str, int]) -> float:
     """Return the strict p-value of the crossed analysis of all pairs."""

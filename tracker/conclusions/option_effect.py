@@ -348,8 +348,7 @@ def _open_text(option: str, effect: ContrastEffect, observed: str, wording: Word
     interval = f"95% interval {_interval_text((low, high), wording)}"
     if effect.p_value is not None and effect.p_value <= wording.alpha:
         alone = f"That is significant on its own ({wording.p(effect.p_value)})"
-        held = effect.level is not None and effect.p_value > effect.level
-        corrected = f"but not at {_look_text(effect)}" if held else "but not after correcting for all contrasts"
+        corrected = _why_not_significant(effect, effect.p_value, wording.alpha)
         return f"{begun(option_words(option))} {observed} ({interval}). {alone}, {corrected}."
     none = f"No clear effect of {option_words(option)}"
     if wording.metric.is_accuracy and high - low > _SAYS_NOTHING:
@@ -357,9 +356,15 @@ def _open_text(option: str, effect: ContrastEffect, observed: str, wording: Word
     return f"{none}: {observed} ({interval}).{_need_text(effect, wording)}"
 
 
-def _look_text(effect: ContrastEffect) -> str:
-    """Return ``look 2 at seeds that are added over time, where p must be at most 0.0189``."""
-    return f"look {len(effect.looks)} at seeds that are added over time, where p must be {_held_to(effect)}"
+def _why_not_significant(effect: ContrastEffect, p_value: float, alpha: float) -> str:
+    """Return why an effect that would be significant on its own is not, after a comma."""
+    if effect.level is None or effect.level >= alpha:
+        return "but not after correcting for all contrasts"
+    if p_value <= effect.level:
+        return "but not after correcting for seeds that are added and for all contrasts"
+    if len(effect.looks) == 1:
+        return f"but seeds may still be added, so p must be {_held_to(effect)} at this first look"
+    return f"but seeds were added after earlier looks, so p must be {_held_to(effect)} at this one"
 
 
 def _held_to(effect: ContrastEffect) -> str:
