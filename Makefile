@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := 0.13.9
-OTHER_MLFLOW := 2.22.5
+OTHER_MLFLOW := 2.22.5 1.30.1
 # Without byte code TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -67,17 +67,17 @@ hostile: install
 hostile-short: install
 	$(BIN)/python -m bench.hostile --forked --short
 
-# Servers of other versions of MLflow, with artifacts in S3 and on PostgreSQL, are read as what was logged to them.
-compat: install .compat/mlflow-$(OTHER_MLFLOW) .compat/drivers
+# Stores of other versions of MLflow, with artifacts in S3, on PostgreSQL and MariaDB, are read as what was logged to them.
+compat: install $(OTHER_MLFLOW:%=.compat/mlflow-%) .compat/drivers
 	$(BIN)/python -m bench.compat --versions $(OTHER_MLFLOW)
 
-# Its own SQLAlchemy: MLflow 2.22 doesn't know 2.1.
+# Its own SQLAlchemy, as MLflow 2.22 doesn't know 2.1, and setuptools, as MLflow 1.30 needs its pkg_resources.
 .compat/mlflow-%:
 	$(PYTHON) -m venv $@
-	$@/bin/python -m pip install --quiet --disable-pip-version-check 'mlflow==$*' 'sqlalchemy<2.1' || rm -rf $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check 'mlflow==$*' 'sqlalchemy<2.1' 'setuptools<81' || rm -rf $@
 
 .compat/drivers:
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $@ boto3 'moto[s3,server]' psycopg2-binary \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $@ boto3 'moto[s3,server]' psycopg2-binary pymysql \
 	|| rm -rf $@
 
 # The schemas of tracker report and tracker gate --format json.

@@ -3,14 +3,16 @@
     python -m bench.compat [--folder .compat]
 
 `make compat` installs what it needs into the folder: an MLflow of each other version in a virtual environment of its
-own, and the drivers for S3 and PostgreSQL. Each server is started, three runs are logged to it by the MLflow of that
-version, and what tracker reads over HTTP, and straight from the database, must equal what it reads from the SQLite file
-of its own version. What isn't installed is skipped, with the reason. The exit status is 1 if anything differs.
+own, and the drivers for S3, PostgreSQL and MySQL. Each server is started, three runs are logged to it by the MLflow of
+that version, and what tracker reads over HTTP, straight from the database, and through a plug-in of MLflow, must equal
+what it reads from the SQLite file of its own version. What isn't installed is skipped, with the reason. The exit status
+is 1 if anything differs.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import signal
@@ -118,11 +120,13 @@ class Bench:
         if done.returncode:
             raise StoreError(f"cannot log: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
 
-    def compare(self, store: str, version: str | None, uri: str, way: str) -> None:
+    def compare(
+        self, store: str, version: str | None, uri: str, way: str, read_lines: Callable[[str], list[str]] | None = None
+    ) -> None:
         """Read a store and note whether that gives what was logged."""
         with counted_requests() as asked:
             try:
-                read = [line for run in store_at(uri, self.scratch).read(EXPERIMENT).runs for line in lines(run)]
+                read = (read_lines or self.read)(uri)
                 if not self.reference:
                     self.reference = read
                 differing = [line for line in read if line not in self.reference] or self.reference[len(read) :]
@@ -131,6 +135,10 @@ class Bench:
                 outcome = f"NOT READ: {error}"
         requests = ", ".join(f"{n} × {what}" for what, n in sorted(asked.items()))
         self.note(store, version, way, f"{outcome}{f' ({requests})' if requests else ''}")
+
+    def read(self, uri: str) -> list[str]:
+        """Read a store here."""
+        return [line for run in store_at(uri, self.scratch).read(EXPERIMENT).runs for line in lines(run)]
 
     def note(self, store: str, version: str | None, way: str, outcome: str) -> None:
         """Keep what came of a case, and print it."""
@@ -246,33 +254,99 @@ def on_s3(bench: Bench, store: str, version: str | None, *, proxied: bool) -> No
 def on_postgres(bench: Bench, store: str, version: str | None) -> None:
     """Try a server on PostgreSQL, and the database itself."""
     bench.driver("psycopg2")
-    found = shutil.which("initdb") or next(map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None)
-    if found is None:
-        raise SkipError("PostgreSQL is not installed")
-    programs, user = Path(found).resolve().parent, "postgres" if os.geteuid() == 0 else None
+    programs = program_folder("initdb", "/usr/lib/postgresql/*/bin")
+    user = "postgres" if os.geteuid() == 0 else None
     folder, port = bench.scratch / "postgres", free_port(0)
     folder.mkdir()
     if user:
         shutil.chown(folder, user)
         bench.scratch.chmod(0o755)
-    data = folder / "data"
-    initdb = [str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "postgres", "--no-sync"]
-    done = subprocess.run(initdb, user=user, check=False, capture_output=True, text=True, cwd=folder)
-    if done.returncode:
-        raise StoreError(f"initdb: {done.stderr.strip().splitlines()[-1:]}")
-    argv = [str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(folder), "-h", HOST]
-    uri = f"postgresql://postgres:s3cret@{HOST}:{port}/postgres"
-    for_mlflow = uri.replace("postgresql:", "postgresql+psycopg2:")  # SQLAlchemy's usual driver is another by now
-    environment, artifacts = bench.with_drivers(), bench.scratch / "postgres-artifacts"
-    probe = [str(programs / "pg_isready"), "-h", HOST, "-p", str(port)]
-    with ExitStack() as stack:
-        stack.enter_context(running(argv, os.environ, folder, user=user))
+    data = str(folder / "data")
+    run_once([str(programs / "initdb"), "-D", data, "-A", "trust", "-U", "postgres", "--no-sync"], folder, user)
+    argv = [str(programs / "postgres"), "-D", data, "-p", str(port), "-k", str(folder), "-h", HOST]
+    with running(argv, os.environ, folder, user=user):
+        probe = [str(programs / "pg_isready"), "-h", HOST, "-p", str(port)]
         wait_for(lambda: subprocess.run(probe, capture_output=True, check=True))
-        options = (f"--backend-store-uri={for_mlflow}", f"--default-artifact-root={artifacts}")
-        address = stack.enter_context(bench.server(version, environment, *options))
+        uri = f"postgresql://postgres:s3cret@{HOST}:{port}/postgres"
+        on_database(bench, store, version, uri, "psycopg2")
+
+
+def on_mysql(bench: Bench, store: str, version: str | None) -> None:
+    """Try a server on MariaDB, and the database itself."""
+    bench.driver("pymysql")
+    programs, daemon = program_folder("mariadb-install-db", "/usr/bin"), program_folder("mariadbd", "/usr/sbin")
+    folder, port = bench.scratch / "mysql", free_port(0)
+    folder.mkdir()
+    own = ["--no-defaults", f"--datadir={folder / 'data'}", *(["--user=root"] if os.geteuid() == 0 else [])]
+    login = "--auth-root-authentication-method=normal"
+    run_once([str(programs / "mariadb-install-db"), *own, login, "--skip-test-db"], folder)
+    socket = f"--socket={folder / 'socket'}"
+    argv = [str(daemon / "mariadbd"), *own, f"--port={port}", socket, f"--bind-address={HOST}"]
+    statement = "CREATE DATABASE mlflow CHARACTER SET utf8mb4"
+    make = [str(programs / "mariadb"), "--no-defaults", socket, "-u", "root", "-e", statement]
+    with running(argv, os.environ, folder):
+        wait_for(lambda: subprocess.run(make, capture_output=True, check=True))
+        on_database(bench, store, version, f"mysql://root@{HOST}:{port}/mlflow", "pymysql")
+
+
+def on_database(bench: Bench, store: str, version: str | None, uri: str, driver: str) -> None:
+    """Try a server on a database, and the database itself."""
+    kind, _, place = uri.partition(":")
+    environment, artifacts = bench.with_drivers(), bench.scratch / f"{kind}-artifacts"
+    options = (f"--backend-store-uri={kind}+{driver}:{place}", f"--default-artifact-root={artifacts}")
+    with bench.server(version, environment, *options) as address:
         bench.log(version, address, environment)
         bench.compare(store, version, address, "HTTP")
         bench.compare(store, version, uri, "SQLAlchemy")
+
+
+def through_plug_in(bench: Bench, store: str, version: str | None) -> None:
+    """Try what a package registers with MLflow as a tracking store; here it is a SQLite file under another name."""
+    folder = bench.scratch / "plug-in"
+    known = folder / "compat_plug_in-1.dist-info"
+    known.mkdir(parents=True)
+    (folder / "compat_plug_in.py").write_text(_PLUG_IN)
+    (known / "METADATA").write_text("Metadata-Version: 2.1\nName: compat-plug-in\nVersion: 1\n")
+    (known / "entry_points.txt").write_text("[mlflow.tracking_store]\ncompat = compat_plug_in:store\n")
+    uri, environment = f"compat://{folder}/mlflow.db", bench.environment(PYTHONPATH=str(folder))
+    (folder / "mlruns").mkdir()
+    bench.log(version, uri, environment)
+
+    def read(uri: str) -> list[str]:  # where MLflow finds the package
+        path = os.pathsep.join([str(folder), *filter(None, sys.path)])
+        command = [sys.executable, "-m", "bench.compat", "--lines", uri]
+        done = subprocess.run(
+            command, env=environment | {"PYTHONPATH": path}, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise StoreError((done.stderr.strip().splitlines() or ["no reason given"])[-1])
+        return [*json.loads(done.stdout)]
+
+    bench.compare(store, version, uri, "MLflow's client", read)
+
+
+_PLUG_IN = """
+def store(store_uri, artifact_uri=None):
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    path = store_uri.partition("://")[2]
+    return SqlAlchemyStore("sqlite:///" + path, artifact_uri or path.rpartition("/")[0] + "/mlruns")
+"""
+
+
+def program_folder(program: str, usual: str) -> Path:
+    """Return the folder of a program of a database."""
+    found = shutil.which(program) or next(map(str, sorted(Path("/").glob(f"{usual[1:]}/{program}"))), None)
+    if found is None:
+        raise SkipError(f"{program} is not installed")
+    return Path(found).resolve().parent
+
+
+def run_once(command: Sequence[str], folder: Path, user: str | None = None) -> None:
+    """Run a program to its end; raise `StoreError` with its last line if it fails."""
+    done = subprocess.run(command, user=user, check=False, capture_output=True, text=True, cwd=folder)
+    if done.returncode:
+        raise StoreError(f"{Path(command[0]).name}: {(done.stderr or done.stdout).strip().splitlines()[-1:]}")
 
 
 def wait_for(work: Callable[[], object], tries: int = 60) -> None:
@@ -309,7 +383,8 @@ def cases(versions: Sequence[str]) -> list[Case]:
         Case("SQLite, artifacts in S3 through the server", None, partial(on_s3, proxied=True)),
         Case("SQLite, artifacts in S3", None, partial(on_s3, proxied=False)),
     ]
-    return [*disk, *s3, Case("PostgreSQL", None, on_postgres)]
+    databases = [Case("PostgreSQL", None, on_postgres), Case("MariaDB", None, on_mysql)]
+    return [*disk, *s3, *databases, Case("A plug-in of MLflow", None, through_plug_in)]
 
 
 def main() -> int:
@@ -319,7 +394,11 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=Path(".compat"), help="what `make compat` installed")
     parser.add_argument("--versions", nargs="*", default=["2.22.5"], help="of MLflow, beside tracker's own")
     parser.add_argument("--only", default="", help="a part of the names of the cases to try")
+    parser.add_argument("--lines", metavar="URI", help="print what is read of a store as JSON, and nothing else")
     asked = parser.parse_args()
+    if asked.lines:
+        print(json.dumps(Bench(asked.folder, Path.cwd()).read(asked.lines)))
+        return 0
     folder = asked.folder.resolve()
     sys.path.append(str(folder / "drivers"))
     print("| store | MLflow | read from | as what was logged |\n| --- | --- | --- | --- |")
