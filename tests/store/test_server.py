@@ -20,6 +20,7 @@ from tracker.errors import StoreError
 from tracker.runs.events import Attached, Ended
 from tracker.store import UnreachableError
 from tracker.store.client import client_of, server_client
+from tracker.store.connection import ServerError
 from tracker.store.location import Location, locate
 from tracker.store.mlflow_store import HOST
 from tracker.store.reader import read_experiment
@@ -372,6 +373,19 @@ def write(liar: tuple[Liar, Location], folder: Path, content: bytes = b"hello") 
     (folder / "a b.txt").write_bytes(content)
     JournalUpload(liar[1], "j", None, lambda _: None).send([STARTED, Attached("a b.txt")], folder)
     return [(method, path) for method, path, _ in liar[0].requests if "artifact" in path]
+
+
+class TestLogInputs:
+    def test_a_server_that_knows_no_datasets_is_told_of_none(self, liar: tuple[Liar, Location]) -> None:
+        liar[0].lies["log-inputs"] = partial(send, body="<html>Not Found", status=404)
+        server_client(liar[1]).log_inputs(RUN, ())
+        assert "log-inputs" in liar[0].requests[-1][1]
+
+    def test_a_run_that_is_not_there_has_no_datasets(self, liar: tuple[Liar, Location]) -> None:
+        row = {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no such run"}
+        liar[0].lies["log-inputs"] = says(row, 404)
+        with pytest.raises(ServerError, match="no such run"):
+            server_client(liar[1]).log_inputs(RUN, ())
 
 
 class TestHasArtifact:

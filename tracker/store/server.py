@@ -50,6 +50,7 @@ _BATCH = 100  # params or tags in one call
 _API, _AJAX = "/api/2.0/mlflow", "/ajax-api/2.0/mlflow"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 _SMALL_PAGE = 500  # runs; some servers refuse pages of 1,000
+_NOT_THERE = "RESOURCE_DOES_NOT_EXIST"  # how a server calls a run or an experiment that it hasn't
 _ONCE: dict[str, Any] = {"max_retries": 1, "retry_codes": ()}  # but if the connection was closed since the last time
 
 _Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.\-]*\Z", max_length=256)]
@@ -212,7 +213,7 @@ class ServerClient(Connection):
         try:
             answer = self.call("GET", f"{_API}/experiments/get-by-name", _ExperimentAnswer, experiment_name=name)
         except ServerError as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            if error.error_code == _NOT_THERE:
                 return None
             raise
         return _experiment(answer.experiment)
@@ -358,7 +359,7 @@ class ServerClient(Connection):
                 self.call("POST", f"{_API}/runs/log-batch", _Nothing, run_id=run_id, **batch)
 
     def log_inputs(self, run_id: str, datasets: Iterable[DatasetInput]) -> None:
-        """Write which datasets a run used."""
+        """Write which datasets a run used; MLflow before 2.4 has no place for them."""
         fields = ("name", "digest", "source_type", "source", "schema", "profile")
         rows = [
             {
@@ -367,7 +368,12 @@ class ServerClient(Connection):
             }
             for each in datasets
         ]
-        self.call("POST", f"{_API}/runs/log-inputs", _Nothing, run_id=run_id, datasets=rows)
+        try:
+            self.call("POST", f"{_API}/runs/log-inputs", _Nothing, run_id=run_id, datasets=rows)
+        except ServerError as error:
+            is_unknown = error.get_http_status_code() == NOT_FOUND and error.error_code != _NOT_THERE
+            if not is_unknown:
+                raise
 
     # ---- metrics ----
 
