@@ -310,7 +310,7 @@ def start_run(
     ValueError
         If a param, tag or name is not what it must be; nothing is begun then.
     StoreError
-        When the context is entered, if the store would cut or refuse a name, param or tag.
+        When the context is entered, if the store takes no runs, or would cut or refuse a name, param or tag.
 
     Examples
     --------

@@ -315,6 +315,13 @@ class TestEnding:
         assert "Start the script again for a new run" in reporter.messages[0]
         assert "tracker resume" not in reporter.messages[0]
 
+    @pytest.mark.parametrize("offline", [True, False])
+    def test_a_store_that_is_only_read_takes_no_run(self, work: Path, *, offline: bool) -> None:
+        store = "postgresql://127.0.0.1:9/runs"
+        with pytest.raises(StoreError, match="only reads"), tracker.start_run({}, tracking_uri=store, offline=offline):
+            raise AssertionError
+        assert not (work / ".tracker").exists()
+
     def test_ending_refuses_a_param_that_would_be_cut_and_leaves_nothing_behind(self) -> None:
         with pytest.raises(StoreError, match="at most 6,000 characters"), tracker.start_run({"x": "y" * 6_001}):
             pass

@@ -101,11 +101,12 @@ class RunWriter:
         metric: str = DEFAULT_METRIC,
         datasets: tuple[DatasetUsed, ...] = (),
     ) -> None:
-        """Begin the journal of a run of `program`, unless the store would cut or refuse a name, param or tag."""
+        """Begin the journal of a run of `program`, unless the store would refuse it, or cut a name, param or tag."""
         if self._journal:
             raise TrackerError(f"run {self.name} was started already: call tracker.start_run for a new run")
         store, tags = self.target.store, {**tags, **origin_tags(program, self.note)}
         started = Started(now_ms(), store.uri, self.target.experiment, self.name, metric, params, tags, datasets)
+        store.check_usable()
         store.check_start(started)
         self._journal = JournalWriter.create(self.folder, started, self._on_append)
 
