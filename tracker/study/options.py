@@ -11,7 +11,9 @@ level, not even ``off``.
 
 from __future__ import annotations
 
+import ast
 import re
+import warnings
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -32,6 +34,7 @@ NETWORK = "model"
 PLATEAU = "plateau"
 _NO_LEVEL = ""  # `level_text` never returns it
 
+_LONGEST_DICT = 1_000  # characters
 _UNSET = ("", "none", "null", OFF)
 _SMALLEST, LARGEST = 1e-12, 1e15  # numbers beyond are kept as they were logged rather than written digit by digit
 MOST_COUNTED = 10**9  # clips, epochs or anything else of a run: more is a mistake, and takes for ever to analyse
@@ -50,13 +53,26 @@ def level_text(value: str) -> str:
         return OFF
     number = as_number(text)
     if number is None:
-        return text.lower() if text.lower() in ("true", "false") else _OBJECT.sub(r"\1\2", text)
+        is_truth = text.lower() in ("true", "false")
+        return text.lower() if is_truth else _in_order(text) or _OBJECT.sub(r"\1\2", text)
     if number == int(number) and abs(number) < LARGEST:
         return str(int(number))
     if not _SMALLEST < abs(number) < LARGEST:
         return repr(number)
     short = float(f"{number:.{_FLOAT32_DIGITS}g}")  # what a float32 of many digits stands for
     return number_text(short if float(np.float32(short)) == number else number)
+
+
+def _in_order(text: str) -> str | None:
+    """Return a dictionary, as Python prints it, with its keys in order; None for other text."""
+    if not text.startswith("{") or len(text) > _LONGEST_DICT:
+        return None
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of odd escapes in somebody's text
+            value = ast.literal_eval(text)
+        return repr(dict(sorted(value.items()))) if isinstance(value, dict) else None
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return None
 
 
 def level_order(level: str) -> tuple[int, tuple[float, ...], str]:
