@@ -290,8 +290,8 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("correct", "text"),
         [
-            ("011111", "A is the hardest class: 1 of its 2 clips"),
-            ("010111", "A and b are the hardest classes: 50% of the clips of each are wrong."),
+            ("011111", "The hardest class is a: 1 of its 2 clips"),
+            ("010111", "The hardest classes are a and b: 50% of the clips of each are wrong."),
         ],
     )
     def test_two_classes_with_as_many_errors_are_both_the_hardest(self, correct: str, text: str) -> None:

@@ -67,12 +67,11 @@ def _over_folds(found: Sequence[tuple[Conclusion, Classes]]) -> Answer:
     names = sorted(shares, key=lambda name: (-shares[name], name))
     mean, worst = sum(wrong.values()) / sum(clips.values()), shares[names[0]]
     hardest = listing([name for name in names if worst - shares[name] < _SAME])
-    verb = (
-        "are the hardest classes" if worst - shares[names[min(1, len(names) - 1)]] < _SAME else "is the hardest class"
-    )
+    several = len(names) > 1 and worst - shares[names[1]] < _SAME
     text = "No class stands out."
     if len(names) > 1 and worst > 0 and worst >= _HARD * mean:
-        text = f"{capitalised(hardest)} {verb}: {percent(worst)} of the clips are wrong on average."
+        head = f"The hardest class{'es are' if several else ' is'} {hardest}"
+        text = f"{head}: {percent(worst)} of the clips are wrong on average."
     always = sum(details.n_always_wrong for _, details in found)
     their = "is wrong in every run of its fold" if always == 1 else "are wrong in every run of their fold"
     head = f"{capitalised(count_words(always, 'clip'))} {their}."
@@ -124,15 +123,15 @@ def _class_text(findings: Findings, details: Classes) -> str:
     as_hard = sorted(c.name for c in details.classes if abs(c.mean_wrong - hardest.mean_wrong) < _SAME)
     if len(as_hard) > 1:
         share = percent(hardest.mean_wrong)
-        return f"{capitalised(listing(as_hard))} are the hardest classes: {share} of the clips of each are wrong."
+        return f"The hardest classes are {listing(as_hard)}: {share} of the clips of each are wrong."
     if hardest.mean_wrong == 1:
         gets = f"all {counted(details.runs, 'run')} get each of its {counted(hardest.n, 'clip')} wrong"
         gets = gets if details.runs > 1 else f"none of its {counted(hardest.n, 'clip')} is correct"
-        return f"{capitalised(hardest.name)} is the hardest class: {gets}{_taken_text(findings, details, hardest)}."
+        return f"The hardest class is {hardest.name}: {gets}{_taken_text(findings, details, hardest)}."
     count = hardest.mean_wrong * hardest.n
     number = fixed(count, 0 if abs(count - round(count)) < 0.05 else 1)
     wrong = f"{'' if details.runs == 1 else 'on average '}{number} of its {counted(hardest.n, 'clip')} are wrong"
-    return f"{capitalised(hardest.name)} is the hardest class: {wrong}{_taken_text(findings, details, hardest)}."
+    return f"The hardest class is {hardest.name}: {wrong}{_taken_text(findings, details, hardest)}."
 
 
 def _taken_text(findings: Findings, details: Classes, hardest: ClassErrors) -> str:
