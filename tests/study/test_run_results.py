@@ -213,6 +213,7 @@ class TestKeptEpoch:
             ({"keep": "5"}, {}, None),
             ({"keep": "last"}, {}, None),
             ({"restore_best_weights": "False"}, {}, 4),
+            ({"load_best_model_at_end": "False"}, {}, 4),
             ({"restore_best_weights": "True"}, {"stopped_epoch": 3, "restored_epoch": 1}, 2),
             ({"restore_best_weights": "True", "monitor": "val_loss"}, {}, None),
             ({}, {"restored_epoch": 1, "stopped_epoch": 3}, None),  # Lightning's, which restores nothing
@@ -226,6 +227,17 @@ class TestKeptEpoch:
         run = made(1, params=params, tags=FOREIGN, metrics=metrics)
         result = result_of(replace(run, curves={"val_loss": make_curve(LOSSES, 0)}))
         assert (result.best_epoch, result.kept_epoch, result.stop_epoch) == (3, kept, 4)
+
+    @pytest.mark.parametrize(
+        ("metric", "rises", "kept"),
+        [("None", "False", 3), ("loss", "False", 3), ("eval_accuracy", "True", 2), ("f1", "True", None)],
+    )
+    def test_kept_epoch_is_the_one_that_transformers_load_at_the_end(
+        self, made: MakeRun, metric: str, rises: str, kept: int | None
+    ) -> None:
+        params = {"metric_for_best_model": metric, "greater_is_better": rises, "load_best_model_at_end": "True"}
+        run = made(1, params=params, tags=FOREIGN, eval_loss=LOSSES, eval_accuracy=[0.5, 0.85, 0.79, 0.85])
+        assert result_of(run).kept_epoch == kept
 
     def test_best_values_of_another_program_are_not_those_of_its_best_epoch(self, made: MakeRun) -> None:
         accuracies = [0.5, 0.85, 0.79, 0.78]

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tracker.runs import Curve, EpochPredictions, Run
     from tracker.statistics.proportions import Interval
 
+_LOADS_BEST = "load_best_model_at_end"  # of transformers' Trainer
 SAME_RATE = 1e-6  # relative difference up to which two learning rates are the same: they went through float32
 _COUNT_TOLERANCE = 2e-6  # an accuracy in float32 is this close, relatively, to the count it stands for
 
@@ -311,10 +312,10 @@ def every_epoch(curve: Curve | None) -> NDArray[np.float64] | None:
 
 
 def keeps_last(run: Run) -> bool:
-    """Return whether a run kept its last weights rather than its best; Keras' autologging names that differently."""
+    """Return whether a run kept its last weights rather than its best; Keras and transformers name that differently."""
     if run.is_in_format and "keep" in run.params:
         return run.params["keep"].strip().lower() == "last"
-    return run.params.get("restore_best_weights", "").strip().lower() == "false"
+    return any(run.params.get(name, "").strip().lower() == "false" for name in ("restore_best_weights", _LOADS_BEST))
 
 
 def count_correct(accuracy: float | None, n: int | None) -> int | None:
@@ -350,6 +351,8 @@ def _kept_epoch(run: Run, losses: Curve | None, best: int | None, stop: int | No
             return stop
         finite = losses.epochs[np.isfinite(losses.values)]
         return int(finite[-1]) if len(finite) else None
+    if run.params.get(_LOADS_BEST, "").strip().lower() == "true":
+        return _loaded_epoch(run)
     # Keras' autologging counts from 0
     restored, stopped = (as_whole(run.metrics.get(name)) for name in ("restored_epoch", "stopped_epoch"))
     restores = run.params.get("restore_best_weights", "").strip().lower() == "true"
@@ -359,6 +362,16 @@ def _kept_epoch(run: Run, losses: Curve | None, best: int | None, stop: int | No
     is_both = restores and run.params.get("monitor") == "val_loss" and best == stop
     is_both = is_both and losses is not None and bool(np.isfinite(losses.values).all())
     return best if run.is_in_format or is_both else None
+
+
+def _loaded_epoch(run: Run) -> int | None:
+    """Return the epoch whose weights transformers' Trainer loads at the end, the first best; None if it is unknown."""
+    metric = run.params.get("metric_for_best_model", "None")
+    metric = f"eval_{'loss' if metric == 'None' else metric.removeprefix('eval_')}"
+    history, rises = by_epoch(run, metric), run.params.get("greater_is_better", "").strip().lower()
+    if history is None or rises not in ("true", "false") or not np.isfinite(history.values).all():
+        return None
+    return int(history.epochs[(history.values.argmax if rises == "true" else history.values.argmin)()])
 
 
 def _with_kept_weights(
