@@ -11,9 +11,7 @@ level, not even ``off``.
 
 from __future__ import annotations
 
-import ast
 import re
-import warnings
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -34,7 +32,6 @@ NETWORK = "model"
 PLATEAU = "plateau"
 _NO_LEVEL = ""  # `level_text` never returns it
 
-_LONGEST_DICT = 1_000  # characters
 _UNSET = ("", "none", "null", OFF)
 _SMALLEST, LARGEST = 1e-12, 1e15  # numbers beyond are kept as they were logged rather than written digit by digit
 MOST_COUNTED = 10**9  # clips, epochs or anything else of a run: more is a mistake, and takes for ever to analyse
@@ -64,15 +61,9 @@ def level_text(value: str) -> str:
 
 
 def _in_order(text: str) -> str | None:
-    """Return a dictionary, as Python prints it, with its keys in order; None for other text."""
-    if not text.startswith("{") or len(text) > _LONGEST_DICT:
-        return None
-    try:
-        with warnings.catch_warnings(action="ignore"):  # of odd escapes in somebody's text
-            value = ast.literal_eval(text)
-        return repr(dict(sorted(value.items()))) if isinstance(value, dict) else None
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        return None
+    """Return a flat dictionary, as Python prints it, with its keys in order; None for other text."""
+    items = _ITEM.findall(text) if text.startswith("{") else []
+    return f"{{{', '.join(sorted(items))}}}" if f"{{{', '.join(items)}}}" == text else None
 
 
 def level_order(level: str) -> tuple[int, tuple[float, ...], str]:
@@ -93,6 +84,7 @@ def as_whole(text: str | float | None, least: int = 0) -> int | None:
 _SPLIT = tuple(entry.name for entry in LOGGED_OPTIONS.values() if entry.role is Role.SPLIT)
 # What Keras' autologging calls the optimizer; the params that begin so are the optimizer's own.
 CHOOSERS = ("optimizer_name", "opt_name")
+_ITEM = re.compile(r"'[^'\\]*': (?:'[^'\\]*'|\[[^][]*\]|[\w.+-]+)")  # of a dictionary
 _COUNTER = re.compile(r"_\d+$")  # Keras numbers the optimizers that one program makes: ``adam``, ``adam_1``
 _OBJECT = re.compile(r"<(?:function )?([\w.]+)[^<>]* at 0x[0-9a-fA-F]+>|<class '([\w.]+)'>")  # as Python prints one
 _ARGUMENTS = re.compile(r"(?<=\w)\([^()]*\)")  # of the innermost calls in a text
