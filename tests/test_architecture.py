@@ -6,10 +6,12 @@ import ast
 import re
 from functools import cache
 from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from bench.structure import circles, dependencies, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[1]
 
@@ -99,26 +101,30 @@ def imported(path: Path) -> frozenset[str]:
     return frozenset(names)
 
 
+def tops(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imported(path)}
+
+
 def rooms_of(names: frozenset[str]) -> set[str]:
     return {parts[1] for name in names if (parts := name.split("."))[0] == "tracker" and len(parts) > 1} - {
         "__version__"
     }
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def offences(found: Callable[[Path], set[str]]) -> dict[str, set[str]]:
+    """Return what is found in each module that has any of it."""
+    return {str(path.relative_to(ROOT)): names for path in modules() if (names := found(path))}
+
+
 class TestArrows:
-    def test_imports_point_down_only(self, path: Path) -> None:
-        here = room(path)
-        assert rooms_of(imported(path)) <= BELOW.get(here, set()) | {here}
+    def test_imports_point_down_only(self) -> None:
+        assert not offences(lambda path: rooms_of(imported(path)) - BELOW.get(room(path), set()) - {room(path)})
 
-    def test_each_heavy_library_has_one_room(self, path: Path) -> None:
-        tops = {name.split(".")[0] for name in imported(path)}
-        strangers = {top for top in tops & set(ONLY_IN) if room(path) not in ONLY_IN[top]}
-        assert not strangers
+    def test_each_heavy_library_has_one_room(self) -> None:
+        assert not offences(lambda path: {top for top in tops(path) & set(ONLY_IN) if room(path) not in ONLY_IN[top]})
 
-    def test_the_pure_core_knows_no_files_clock_or_network(self, path: Path) -> None:
-        if room(path) in PURE:
-            assert {name.split(".")[0] for name in imported(path)} <= PURE_MAY_IMPORT | {"tracker"}
+    def test_the_pure_core_knows_no_files_clock_or_network(self) -> None:
+        assert not offences(lambda path: tops(path) - PURE_MAY_IMPORT - {"tracker"} if room(path) in PURE else set())
 
 
 class TestModules:
@@ -133,16 +139,17 @@ def string_constants(path: Path) -> set[str]:
 class TestStoreDoor:
     """A second store touches one folder: nobody else knows MLflow's tags, or what lies behind the store's door."""
 
-    @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-    def test_store_door_only_the_store_knows_mlflow_tags(self, path: Path) -> None:
-        if room(path) != "store":
-            assert not {text for text in string_constants(path) if re.search(r"\bmlflow\.(?!db\b)", text)}
+    def test_store_door_only_the_store_knows_mlflow_tags(self) -> None:
+        def tags(path: Path) -> set[str]:
+            return {text for text in string_constants(path) if re.search(r"\bmlflow\.(?!db\b)", text)}
 
-    @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-    def test_other_rooms_import_the_door_of_the_store_alone(self, path: Path) -> None:
-        if room(path) != "store":
-            behind = {name for name in imported(path) if name.startswith("tracker.store.") and name.count(".") > 2}
-            assert not behind
+        assert not offences(lambda path: tags(path) if room(path) != "store" else set())
+
+    def test_other_rooms_import_the_door_of_the_store_alone(self) -> None:
+        def behind(path: Path) -> set[str]:
+            return {name for name in imported(path) if name.startswith("tracker.store.") and name.count(".") > 2}
+
+        assert not offences(lambda path: behind(path) if room(path) != "store" else set())
 
     def test_files_are_replaced_in_one_module(self) -> None:
         replacing = {

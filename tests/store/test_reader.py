@@ -8,6 +8,7 @@ import sys
 import threading
 from contextlib import closing
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -215,17 +216,27 @@ print(*{"mlflow", "sqlalchemy", "alembic", "pandas", "tensorflow", "keras", "sci
         assert told.stdout.strip() == ""
 
 
-def with_value(database: Path, table: str, column: str, value: str, where: str) -> None:
-    """Write a value, given as SQL, into a table made again without its types, which another program need not have."""
-    with closing(sqlite3.connect(database)) as connection:
+@cache
+def without_types(database: Path, table: str) -> Path:
+    """Return a copy whose table was made again without its types, which another program need not have."""
+    loose = database.with_name(f"{table}.db")
+    shutil.copy(database, loose)
+    with closing(sqlite3.connect(loose)) as connection:
         connection.execute("PRAGMA foreign_keys = OFF")
-        connection.execute("PRAGMA synchronous = OFF")
         connection.execute(f"CREATE TABLE loose AS SELECT * FROM {table}")  # noqa: S608 -- of the names below
-        changed = connection.execute(f"UPDATE loose SET {column} = {value} WHERE {where}").rowcount  # noqa: S608 -- likewise
         connection.execute(f"DROP TABLE {table}")
         connection.execute(f"ALTER TABLE loose RENAME TO {table}")
         connection.commit()
-    assert changed
+    return loose
+
+
+def with_value(database: Path, changed: Path, table: str, column: str, value: str, where: str) -> None:
+    """Copy a database with another value, given as SQL, in a table without types."""
+    shutil.copy(without_types(database, table), changed)
+    with closing(sqlite3.connect(changed)) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        assert connection.execute(f"UPDATE {table} SET {column} = {value} WHERE {where}").rowcount  # noqa: S608
+        connection.commit()
 
 
 @pytest.fixture(scope="module")
@@ -268,8 +279,7 @@ class TestRowsOfOtherTypes:
         good = curves_of(two_runs)["good"]
         for number, value in enumerate(VALUES):
             database = tmp_path / f"{number}.db"
-            shutil.copy(two_runs, database)
-            with_value(database, table, column, value, where)
+            with_value(two_runs, database, table, column, value, where)
             held = read_experiment(locate(str(database), tmp_path), "tracker")
             named = {run.name: run for run in held.runs}
             assert same_curves(named["good"].curves, good)
@@ -296,9 +306,8 @@ class TestRowsOfOtherTypes:
         self, two_runs: Path, tmp_path: Path, table: str, column: str, value: str, lost: tuple[tuple[str, int], ...]
     ) -> None:
         database = tmp_path / "mlflow.db"
-        shutil.copy(two_runs, database)
         where = "name = 'odd'" if table == "runs" else "run_uuid = (SELECT run_uuid FROM runs WHERE name = 'odd')"
-        with_value(database, table, column, value, where)
+        with_value(two_runs, database, table, column, value, where)
         held = read_experiment(locate(str(database), tmp_path), "tracker")
         (wrong,) = held.unreadable_rows
         assert (wrong.tables, wrong.loses_run) == (lost, table == "runs")
@@ -306,8 +315,7 @@ class TestRowsOfOtherTypes:
 
     def test_read_experiment_of_runs_that_are_all_of_wrong_types_says_so(self, two_runs: Path, tmp_path: Path) -> None:
         database = tmp_path / "mlflow.db"
-        shutil.copy(two_runs, database)
-        with_value(database, "runs", "status", "x'ff'", "1")
+        with_value(two_runs, database, "runs", "status", "x'ff'", "1")
         with pytest.raises(StoreError, match="are all of wrong types or no UTF-8"):
             read_experiment(locate(str(database), tmp_path), "tracker")
 
