@@ -203,30 +203,38 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> str:
 Report = dict[str, Any]
 
 
+@pytest.fixture(scope="module")
+def printed() -> dict[tuple[str, ...], str]:
+    """What each report printed, by its words: many tests ask for the same."""
+    return {}
+
+
 @pytest.fixture
-def reported(tracker: Tracker, foreign: str) -> Callable[..., Report]:
+def report(tracker: Tracker, foreign: str, printed: dict[tuple[str, ...], str]) -> Callable[..., str]:
+    """Report on one of the experiments in some form."""
+
+    def report(form: str, experiment: str, *words: str) -> str:
+        asked = (form, experiment, *words)
+        if asked not in printed:
+            where = ("--tracking-uri", foreign, "--experiment", experiment)
+            result = tracker("report", "--format", form, *where, *words)
+            assert result.status == 0, result.err
+            printed[asked] = result.out
+        return printed[asked]
+
+    return report
+
+
+@pytest.fixture
+def reported(report: Callable[..., str]) -> Callable[..., Report]:
     """Report on one of the experiments in JSON."""
-
-    def report(experiment: str, *words: str) -> Report:
-        where = ("--tracking-uri", foreign, "--experiment", experiment)
-        result = tracker("report", "--format", "json", *where, *words)
-        assert result.status == 0, result.err
-        return json.loads(result.out)
-
-    return report
+    return lambda experiment, *words: json.loads(report("json", experiment, *words))
 
 
 @pytest.fixture
-def summarised(tracker: Tracker, foreign: str) -> Callable[..., str]:
+def summarised(report: Callable[..., str]) -> Callable[..., str]:
     """Report on one of the experiments in sentences and tables."""
-
-    def report(experiment: str, *words: str) -> str:
-        where = ("--tracking-uri", foreign, "--experiment", experiment)
-        result = tracker("report", "--format", "summary", *where, *words)
-        assert result.status == 0, result.err
-        return result.out
-
-    return report
+    return lambda experiment, *words: report("summary", experiment, *words)
 
 
 def of_kind(report: Report, kind: str) -> list[Report]:
@@ -242,11 +250,9 @@ class TestReport:
     @pytest.mark.parametrize("experiment", EXPERIMENTS)
     @pytest.mark.parametrize("form", ["markdown", "html", "summary"])
     def test_report_is_written_in_every_form_without_holes(
-        self, tracker: Tracker, foreign: str, experiment: str, form: str
+        self, report: Callable[..., str], experiment: str, form: str
     ) -> None:
-        result = tracker("report", "--format", form, "--tracking-uri", foreign, "--experiment", experiment)
-        assert result.status == 0, result.err
-        words = set(result.out.replace("|", " ").split())
+        words = set(report(form, experiment).replace("|", " ").split())
         assert not words & {"None", "None.", "nan", "nan.", "inf", "{}", "()"}
 
     @pytest.mark.parametrize("experiment", EXPERIMENTS)
