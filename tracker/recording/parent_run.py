@@ -35,7 +35,7 @@ def parent_run(
 ) -> Iterator[list[str]]:
     """Keep the run of a sweep of so many runs open; takes the names of those that fail.
 
-    A sweep goes on without it if it can't be written, and is told by the uploads of its runs if the store is away.
+    A sweep continues without it if it can't be written; the uploads of its runs report if the store is away.
     """
     failed: list[str] = []
     try:
