@@ -40,12 +40,10 @@ if TYPE_CHECKING:
 FEWEST = 3.0  # repetitions at a first look
 _UNSPENT = 2.0  # r repetitions may spend a fraction 1 - 2 / r
 _LOST = 2.5  # repetitions by which looks are less correlated than estimates are
-_LEAST = 1e-9  # below this level, that of a look is proportional to it
-_ALPHAS = np.geomspace(_LEAST, 0.999, 64)  # for which levels are tabulated
+_ALPHAS = scipy.special.ndtr(np.linspace(-6, 3, 32))  # for which levels are tabulated; below, they are proportional
 _MOST_LOOKS = 40  # further ones, between the first and the last, are taken for one with the look after them
 _FEWEST_NODES = 16  # of Gauss' and Legendre's rule
-_HALVINGS = 28  # of the interval in which a boundary is looked for
-_FARTHEST = 10.0  # standard errors, beyond every boundary
+_HALVINGS = 18  # of the interval, about one standard error, in which a boundary is looked for
 
 
 def level_at_look(sizes: Sequence[float], alpha: float = 0.05) -> float:
@@ -64,10 +62,14 @@ def adjusted_for_looks(p_value: float, sizes: Sequence[float]) -> float:
     """Return the smallest `alpha` at which the last of several looks would call a p-value significant; at most 1."""
     levels = _table(_checked(sizes))
     if p_value < levels[0]:
-        return float(p_value / levels[0] * _LEAST)
+        return float(p_value / levels[0] * _ALPHAS[0])
     if p_value > levels[-1]:
         return 1.0
-    return float(np.exp(np.interp(np.log(p_value), np.log(levels), np.log(_ALPHAS))))
+    at_levels, at_alphas = (
+        scipy.special.ndtri(levels),
+        scipy.special.ndtri(_ALPHAS),
+    )  # one is nearly linear in the other
+    return float(scipy.special.ndtr(np.interp(scipy.special.ndtri(p_value), at_levels, at_alphas)))
 
 
 def _checked(sizes: Sequence[float]) -> tuple[float, ...]:
@@ -102,13 +104,15 @@ def _levels(sizes: tuple[float, ...], alphas: NDArray[np.float64]) -> NDArray[np
     density = 2 * _normal(points / np.sqrt(information[0])) / np.sqrt(information[0])
     for look, step in enumerate(steps, start=1):
         mass, newly = density * weights, alphas * (spent[look] - spent[look - 1])
-        low, high = np.zeros(len(alphas)), np.full(len(alphas), _FARTHEST * np.sqrt(information[look]))
+        # the level of a look is at least what it newly spends, as if it came alone, and at most all that is spent
+        root = np.sqrt(information[look])
+        low, high = (-scipy.special.ndtri(most / 2) * root for most in (alphas * spent[look], newly))
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
             beyond = [scipy.special.ndtr((end * points - middle[:, np.newaxis]) / step) for end in (1, -1)]
             is_far = (mass * sum(beyond)).sum(axis=1) < newly
             low, high = np.where(is_far, low, middle), np.where(is_far, middle, high)
-        levels = 2 * scipy.special.ndtr(-high / np.sqrt(information[look]))
+        levels = 2 * scipy.special.ndtr(-high / root)
         if look < len(steps):
             after, weights = _nodes(high, steps[look : look + 1])
             gaps = [(after[:, :, np.newaxis] - end * points[:, np.newaxis, :]) / step for end in (1, -1)]
