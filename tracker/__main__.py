@@ -1,5 +1,6 @@
 """``python -m tracker``: the same as the command ``tracker``, which begins here."""
 
+import gc
 import sys
 
 
@@ -9,7 +10,10 @@ def main() -> None:
         from tracker.cli import main as run
     except KeyboardInterrupt:
         sys.exit("tracker: interrupted")
-    run()
+    try:
+        run()
+    finally:
+        gc.freeze()  # the process ends, and all of its memory with it: no garbage is looked for in it any more
 
 
 if __name__ == "__main__":
