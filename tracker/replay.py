@@ -36,6 +36,9 @@ class Stop:
         return self.stop_epoch is None
 
 
+_NEVER = Stop(None, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Drop:
     """A fall of the learning rate."""
@@ -90,8 +93,8 @@ def early_stoppings(
         best_until.append(best)
         waited_until.append(waited)
     stops = [bisect_left(waited_until, max(patience, 1)) for patience in patiences]
-    n, never = len(waited_until), Stop(None, None)
-    return tuple(Stop(start_from_epoch + at + 1, best_until[at]) if at < n else never for at in stops)
+    answers = {at: Stop(start_from_epoch + at + 1, best_until[at]) for at in {*stops} - {len(waited_until)}}
+    return tuple(answers.get(at, _NEVER) for at in stops)
 
 
 def can_act(patience: int, epochs: int) -> bool:

@@ -197,7 +197,8 @@ def _answer(result: RunResult, values: NDArray[np.float64], patience: int, stop:
         return Patience(patience, None, None, None, censored=True)
     kept, seconds = stop.kept_epoch, result.seconds_by_epoch
     loss = math.nan if kept is None else float(values[kept - 1])
-    before, after = _correct(result, result.kept_epoch), _correct(result, kept)
+    after = _correct(result, kept)
+    before = None if after is None else _correct(result, result.kept_epoch)
     return Patience(
         patience,
         stop.stop_epoch,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -143,8 +143,8 @@ def by_curves(result: RunResult) -> Overfitting | None:
     best, (training, validation) = result.best_epoch, result.curves.losses
     if validation is None or best is None:
         return None
-    details = _compared(training, validation, best)
-    details = replace(details, best_epoch=best, last_epoch=int(validation.epochs[-1]), kept_epoch=result.kept_epoch)
+    last = int(validation.epochs[-1])
+    details = _compared(training, validation, best, best_epoch=best, last_epoch=last, kept_epoch=result.kept_epoch)
     return replace(details, overfits=_overfits(details))
 
 
@@ -154,8 +154,10 @@ def _by_rounds(rounds: Rounds) -> Overfitting | None:
     best, last = (int(rounds.validation.epochs[at]) for at in (finite.argmin(), -1))
     if not np.isfinite(finite).any():
         return None
-    details = replace(
-        _compared(rounds.training, rounds.validation, best),
+    details = _compared(
+        rounds.training,
+        rounds.validation,
+        best,
         metric=rounds.metric,
         training_metric=rounds.training_metric,
         best_round=best,
@@ -164,8 +166,8 @@ def _by_rounds(rounds: Rounds) -> Overfitting | None:
     return replace(details, overfits=True if rounds.training is None and details.trend else _overfits(details))
 
 
-def _compared(training: Curve | None, validation: Curve, best: int) -> Overfitting:
-    """Return what both losses do after the best epoch or round."""
+def _compared(training: Curve | None, validation: Curve, best: int, **known: Any) -> Overfitting:
+    """Return what both losses do after the best epoch or round, beside what is known already."""
     last, after = int(validation.epochs[-1]), validation.epochs > best
     training_fell = apart = None
     fitted = None if training is None else _values_at(validation.epochs, training)
@@ -182,6 +184,7 @@ def _compared(training: Curve | None, validation: Curve, best: int) -> Overfitti
         training_fell=training_fell,
         apart=apart,
         still_falling=_rises(-validation.values[len(validation.values) // 2 :]) is True,
+        **known,
     )
 
 

@@ -223,7 +223,8 @@ class RunResult:
             return None
         values, epochs = rates.values, rates.epochs
         fell = np.flatnonzero(values[1:] < values[:-1] * (1 - SAME_RATE))
-        return tuple(Drop(int(epochs[i + 1]) - 1, float(values[i]), float(values[i + 1])) for i in fell)
+        drops = zip((epochs[fell + 1] - 1).tolist(), values[fell].tolist(), values[fell + 1].tolist(), strict=True)
+        return tuple(Drop(*drop) for drop in drops)
 
     @cached_property
     def steps_without_epochs(self) -> LoggedSteps | None:
