@@ -191,8 +191,8 @@ def sweep(
     with open_sweep(asked, folder, target, reporter, jobs=jobs, note=words, keep_going=keep_going) as opened:
         reporter.log(str(opened))
         outcomes = tuple(opened.train())
-        for line in opened.unsent():
-            reporter.log(line)
+        if unsent := opened.upload():
+            reporter.log(unsent)
     ids = {outcome.run_id for outcome in outcomes}
     failures = tuple(outcome for outcome in outcomes if outcome.error)
     for outcome in failures:

@@ -271,8 +271,8 @@ def _train(opened: Sweep, *, yes: bool) -> int:
         log(notice)
         error.add_note(notice)  # so that it is not said again
         raise
-    for text in opened.unsent():
-        log(text)
+    if unsent := opened.upload():
+        log(unsent)
     if failed:
         names = [outcome.name for outcome in failed]
         print_error(f"{len(failed)} of {total} runs failed: {_some(names)}; the same command tries them again")

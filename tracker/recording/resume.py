@@ -50,6 +50,10 @@ class NotResumableError(TrackerError):
     """A run can't be continued any more: what decides its result has changed, or isn't known."""
 
 
+class BusyRunError(TrackerError):
+    """A run is trained, or about to be, by another process."""
+
+
 def resume_run(
     run: str,
     store: Store,
@@ -73,7 +77,7 @@ def resume_run(
         )
     with resuming(found.folder) as is_ours:
         if not is_ours:
-            raise TrackerError(f"run {found.name} is being resumed by another process: wait until it ends")
+            raise BusyRunError(f"run {found.name} is being resumed by another process: wait until it ends")
         journal = read(found.folder)  # another process may have ended it meanwhile
         if journal.status is RunStatus.FINISHED:
             raise TrackerError(f"run {journal.name} has finished: there is nothing to continue")
@@ -141,7 +145,7 @@ def refuse_alive(journal: Journal, *, gone: bool = False) -> None:
     name = f"run {journal.name}"
     if journal.status is RunStatus.RUNNING:
         owner = f" by process {journal.owner.pid} on {journal.owner.host}" if journal.owner else ""
-        raise TrackerError(f"{name} is still being trained{owner}: wait until it ends")
+        raise BusyRunError(f"{name} is still being trained{owner}: wait until it ends")
     if journal.status is RunStatus.UNKNOWN and journal.owner and not gone:
         raise TrackerError(
             f"{name} was started by process {journal.owner.pid} on {journal.owner.host} and may still be running "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ from tracker.recording.stores import (
     run_from_journal,
 )
 from tracker.recording.train import CODE_TAG, plan_id, read_data, run_key, run_name, warn_of_idle_options
+from tracker.recording.uploader import send
 from tracker.recording.workers import RunOutcome, RunTask, Work, train_all
 from tracker.runs import LOGGED_OPTIONS, Role, Run, RunStatus
 from tracker.runs.facts import TrainingPlan
@@ -130,14 +131,20 @@ class Sweep:
         name = f"{what} ({counted(runs, 'run')})"
         return parent_run(self.target, self.training_plan, name, runs, self.work.note, self.reporter)
 
-    def unsent(self) -> Iterator[str]:
-        """Yield in a line how many of the runs are not in the store yet, and what uploads them."""
+    def upload(self) -> str | None:
+        """Upload what a lost worker left, and return in a line how many of the runs are still not in the store."""
         folder = journals_folder(self.target.store)
         waiting = [journal for journal in unsettled(folder) if journal.unsent and _key_of(journal) in self.tasks]
-        if waiting:
-            are = "is" if len(waiting) == 1 else "are"
-            remedy = command_on(self.target.store, folder.parent, "sync")
-            yield f"{counted(len(waiting), 'run')} {are} not in the store yet: `{remedy}` uploads them"
+        if not self.target.offline:
+            for journal in waiting:
+                with suppress(TrackerError):
+                    send(self.target.store, journal.folder)
+            waiting = [journal for journal in waiting if read(journal.folder).unsent]
+        if not waiting:
+            return None
+        are, them = ("is", "it") if len(waiting) == 1 else ("are", "them")
+        remedy = command_on(self.target.store, folder.parent, "sync")
+        return f"{counted(len(waiting), 'run')} {are} not in the store yet: `{remedy}` uploads {them}"
 
     def _outcomes(self, todo: Sequence[RunTask]) -> Iterator[RunOutcome]:
         yield from train_all(self.work, todo, self.jobs, self.reporter, self._left)

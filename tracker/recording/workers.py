@@ -23,14 +23,14 @@ from typing import TYPE_CHECKING
 from tracker.errors import DataError, TrackerError
 from tracker.journal.reader import read
 from tracker.recording.reporter import SilentReporter
-from tracker.recording.resume import NotResumableError, resume_run
+from tracker.recording.resume import BusyRunError, NotResumableError, resume_run
 from tracker.recording.run_writer import RunWriter, one_line
 from tracker.recording.stores import journals_folder
 from tracker.recording.train import Recorder, read_data
-from tracker.runs.events import Measured
+from tracker.runs.events import Measured, RunStatus
 from tracker.training.networks import is_built_in
 from tracker.training.result import threads
-from tracker.wording import some
+from tracker.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -44,8 +44,10 @@ if TYPE_CHECKING:
     from tracker.training.result import Epoch
 
 STOP = "sweep.stop"  # beside the journals: the workers are to stop
+_WARNINGS = "PYTHONWARNINGS"
 _LOOK_S = 0.2  # between looks for it
-_MOST_LOSSES = 3  # workers that may be lost one after the other without a run that ended
+_POLL_S = 1.0  # between looks at a run that another process trains
+_MOST_LOSSES = 3  # workers that may be lost one after the other without a further epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,10 @@ class Work:
     folder: str  # in which the sweep was started
     note: str | None = None
     keep_going: bool = False
+
+    def journal(self, task: RunTask) -> Path:
+        """Return the folder of the journal of a run that is to be continued."""
+        return journals_folder(self.target.store) / str(task.interrupted)
 
     @property
     def stop_file(self) -> Path:
@@ -104,7 +110,7 @@ def train_all(
     `left` returns what is still to be done of some tasks after a worker was lost. Raises `KeyboardInterrupt` if it was
     interrupted.
     """
-    todo, losses = {task.key: task for task in tasks}, 0
+    todo, losses, epochs = {task.key: task for task in tasks}, 0, 0
     with _stopping_by_signals(work.stop_file, reporter) as is_stopped:
         while todo:
             with suppress(BrokenExecutor):
@@ -116,15 +122,17 @@ def train_all(
                 raise KeyboardInterrupt
             if not todo:
                 return
-            losses += 1
-            again = left([*todo.values()])
-            todo = {task.key: task for task in again}
-            if losses < _MOST_LOSSES:
-                reporter.warn(f"a worker process was killed: another continues {some([task.name for task in again])}")
-                continue
-            for task in again:
-                yield RunOutcome(task.name, error=f"its worker was killed {losses} times: is there enough memory?")
-            return
+            todo = {task.key: task for task in left([*todo.values()])}
+            begun = [task for task in todo.values() if task.interrupted]
+            reporter.warn(f"a worker process was killed: {counted(len(begun), 'run')} will be continued by another")
+            before, epochs = epochs, sum(len(read(work.journal(task)).epochs) for task in begun)
+            losses = 1 if epochs > before else losses + 1
+            if losses == _MOST_LOSSES:
+                losses = 0
+                for task in begun or [*todo.values()]:
+                    del todo[task.key]
+                    error = f"its worker was killed {_MOST_LOSSES} times: is there enough memory?"
+                    yield RunOutcome(task.name, error=error)
 
 
 def _reported(outcome: RunOutcome, reporter: Reporter) -> RunOutcome:
@@ -152,20 +160,27 @@ def _continued(work: Work, task: RunTask, reporter: Reporter) -> RunOutcome | No
     """Continue a run that was interrupted; None if there is none, or it can't be continued any more."""
     if task.interrupted is None:
         return None
-    model = task.plan.configuration.model
-    try:
-        run_id = resume_run(
-            task.interrupted,
-            work.target.store,
-            reporter,
-            data=work.data,
-            model=None if is_built_in(model) else model,
-            offline=work.target.offline,
-        )
-    except NotResumableError as error:
-        reporter.warn(f"{error}; the sweep does")
-        return None
-    return _result(task, run_id, journals_folder(work.target.store) / task.interrupted)
+    model, folder = task.plan.configuration.model, work.journal(task)
+    while True:
+        journal = read(folder)
+        if journal.status is RunStatus.FINISHED:  # meanwhile, by another process
+            return _result(task, journal.ids[0], folder)
+        try:
+            run_id = resume_run(
+                task.interrupted,
+                work.target.store,
+                reporter,
+                data=work.data,
+                model=None if is_built_in(model) else model,
+                offline=work.target.offline,
+            )
+            return _result(task, run_id, folder)
+        except NotResumableError as error:
+            reporter.warn(f"{error}; the sweep does")
+            return None
+        except BusyRunError:  # such as a worker of a sweep that was killed, which stops soon
+            _stop_if_asked(work.stop_file)
+            time.sleep(_POLL_S)
 
 
 def _trained(work: Work, task: RunTask, reporter: Reporter) -> RunOutcome:
@@ -226,8 +241,7 @@ class _Stopping:
         now = time.monotonic()
         if now - self._looked >= _LOOK_S:
             self._looked = now
-            if _orphaned.is_set() or self._stop_file.exists():
-                raise KeyboardInterrupt
+            _stop_if_asked(self._stop_file)
 
     def on_epoch(self, epoch: Epoch) -> None:
         pass
@@ -254,6 +268,11 @@ def _outcomes(work: Work, tasks: Sequence[RunTask], jobs: int) -> Iterator[tuple
         with _interrupts_blocked():
             outcomes = parallel(delayed(_train_in_worker)(work, task, os.getpid()) for task in waiting())
         yield from (of_one for of_one in outcomes if not of_one[1].is_interrupted)
+
+
+def _stop_if_asked(stop_file: Path) -> None:
+    if _orphaned.is_set() or stop_file.exists():
+        raise KeyboardInterrupt
 
 
 _orphaned = threading.Event()  # in a worker: the sweeping process is gone
@@ -312,12 +331,18 @@ def _stopping_by_signals(stop_file: Path, reporter: Reporter) -> Iterator[Callab
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Have processes and threads that are started meanwhile not notice Ctrl-C: the stop file is for them."""
+    """Have processes and threads that are started meanwhile not notice Ctrl-C: the stop file is for them.
+
+    Nor does joblib's own process complain of what a sweep that was killed left behind, which it removes.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before, filters = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}), os.environ.get(_WARNINGS)
+    os.environ[_WARNINGS] = ",".join(filter(None, [filters, "ignore:resource_tracker"]))
     try:
         yield
     finally:
+        os.environ.pop(_WARNINGS)
+        os.environ |= {} if filters is None else {_WARNINGS: filters}
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

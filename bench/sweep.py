@@ -1,0 +1,108 @@
+"""Twelve short runs as a sweep on two processes, beside the same one after the other, and what scheduling a run costs.
+
+    .venv/bin/python bench/sweep.py [--runs 12] [--jobs 2] [--epochs 60]
+
+The data are 40 clips of 5 s, tones in noise; each sweep is a process of its own in a folder of its own, so that loading
+TensorFlow, making the store and starting the workers count. Times are on the clock and on the processor, the latter of
+the sweep and its workers together; twice the ratio of processor times is what a quiet machine of two cores would give
+at best, however busy this one is. Scheduling is measured with tasks that do nothing, given to the same workers as
+tracker gives them runs: seconds on the clock for each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+
+from tracker.recording.stores import LogTarget, find_store
+from tracker.recording.workers import RunTask, Work
+from tracker.runs import Configuration, RunPlan
+from tracker.runs.facts import TrainingPlan
+
+SR, SECONDS, CLIPS = 8_000, 5, 20  # of each of two classes
+TASKS = 200
+
+
+class Times(NamedTuple):
+    """Seconds that a sweep took."""
+
+    clock: float
+    processor: float
+
+
+def write_clips(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    times = np.arange(SR * SECONDS) / SR
+    for label, hertz in (("high", 2_000), ("low", 200)):
+        (folder / label).mkdir(parents=True)
+        for clip in range(CLIPS):
+            tone = 0.3 * np.sin(2 * np.pi * hertz * (1 + clip / 50) * times) + 0.2 * rng.normal(size=len(times))
+            soundfile.write(folder / label / f"{clip}.wav", tone, SR)
+
+
+def processor() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def sweep(folder: Path, data: Path, runs: int, epochs: int, jobs: int) -> Times:
+    folder.mkdir()
+    words = ["--data", data, "--epochs", epochs, "--segment", 1, "--seeds", runs, "--jobs", jobs]
+    begun, before = time.perf_counter(), processor()
+    command = [sys.executable, "-m", "tracker", "sweep", *map(str, words)]
+    subprocess.run(command, cwd=folder, capture_output=True, check=True)
+    return Times(time.perf_counter() - begun, processor() - before)
+
+
+def nothing(_work: Work, task: RunTask, _parent: int) -> str:
+    return task.key
+
+
+def scheduling(folder: Path, jobs: int) -> float:
+    """Return the seconds that a task costs which does nothing, once the workers have been started."""
+    from joblib import Parallel, delayed
+
+    plan, target = TrainingPlan("0" * 32, 1), LogTarget(find_store(str(folder / "mlflow.db")), "tracker")
+    work = Work(folder, "data", "0" * 64, target, plan, str(folder))
+    tasks = [RunTask(str(number), RunPlan(Configuration()), "a run") for number in range(TASKS)]
+    parallel = Parallel(n_jobs=jobs, batch_size=1, pre_dispatch=jobs, return_as="generator_unordered")
+    for _ in range(2):  # the first time starts the workers
+        begun = time.perf_counter()
+        for _key in parallel(delayed(nothing)(work, task, os.getpid()) for task in tasks):
+            pass
+        taken = time.perf_counter() - begun
+    return taken / TASKS
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="How much faster a sweep is on several processes.")
+    for name, default in (("runs", 12), ("jobs", 2), ("epochs", 60)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        write_clips(folder / "data")
+        os.environ |= {"TRACKER_CACHE": str(folder / "cache")}
+        sweep(folder / "first", folder / "data", 1, 1, 1)  # so that features are cached and files read once
+        alone = sweep(folder / "alone", folder / "data", asked.runs, asked.epochs, 1)
+        together = sweep(folder / "together", folder / "data", asked.runs, asked.epochs, asked.jobs)
+        task = scheduling(folder, asked.jobs)
+    print(f"{asked.runs} runs one after the other: {alone.clock:.1f} s, {alone.processor:.1f} s of processor")
+    print(f"the same, {asked.jobs} at once: {together.clock:.1f} s, {together.processor:.1f} s of processor")
+    at_best = asked.jobs * alone.processor / together.processor
+    print(f"{alone.clock / together.clock:.2f} times as fast; {at_best:.2f} times at best by the processor's time")
+    print(f"scheduling a run: {1_000 * task:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
