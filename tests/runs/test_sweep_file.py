@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tracker.runs import Plateau
 from tracker.runs.sweep_file import parse_sweep
+
+README = Path(__file__).parents[2] / "README.md"
 
 WHOLE = """
 data = "genres/"
@@ -34,6 +39,11 @@ class TestFile:
         plan = parse_sweep(text, "f").plan
         assert plan.configurations == ({"learning_rate": 1e-4}, {"learning_rate": 1e-3, "plateau": Plateau(0.3, 10)})
         assert plan.seeds == (1, 4)
+
+    def test_the_example_of_the_readme_is_read(self) -> None:
+        (example,) = re.findall(r"```toml\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+        plan = parse_sweep(example, "kernels.toml").plan
+        assert len(plan.grid["kernel_size"]) * len(plan.grid["plateau"]) * len(plan.seeds) == 36
 
     @pytest.mark.parametrize(
         ("text", "message"),

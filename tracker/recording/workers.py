@@ -124,7 +124,8 @@ def train_all(
                 return
             todo = {task.key: task for task in left([*todo.values()])}
             begun = [task for task in todo.values() if task.interrupted]
-            reporter.warn(f"a worker process was killed: {counted(len(begun), 'run')} will be continued by another")
+            lost = f"{counted(len(begun), 'run')} will be continued by another" if begun else "another takes its place"
+            reporter.warn(f"a worker process was killed: {lost}")
             before, epochs = epochs, sum(len(read(work.journal(task)).epochs) for task in begun)
             losses = 1 if epochs > before else losses + 1
             if losses == _MOST_LOSSES:
