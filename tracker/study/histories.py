@@ -271,6 +271,7 @@ def _shared(a: Run, b: Run) -> list[tuple[Curve, Curve]]:
     return [(curve, of_b[name]) for name, curve in of_a.items() if name in of_b]
 
 
+@lru_cache(maxsize=2)  # of the best run, say, which is compared with one after another
 def _determined(run: Run) -> dict[str, Curve]:
     """Return the curves that training determines and that every epoch has: a final value is not of an epoch."""
     epochs = max((len(curve.values) for curve in run.curves.values()), default=0)
