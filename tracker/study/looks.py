@@ -93,6 +93,8 @@ def _in_order(
     plans: Plans, started: Sequence[float], repetitions: Sequence[tuple[int, ...]]
 ) -> list[list[tuple[int, ...]]]:
     """Return repetitions by the plan that their last run is of, in the order in which the plans were done."""
+    if not any(plans[run] for runs in repetitions for run in runs):  # as of all runs of other programs
+        return [list(repetitions)]
     by_plan: dict[str | None, list[tuple[int, ...]]] = defaultdict(list)
     last: dict[str | None, float] = {}
     for runs in repetitions:
