@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 FEWEST = 3.0  # repetitions at a first look
 _UNSPENT = 2.0  # r repetitions may spend a fraction 1 - 2 / r
 _LOST = 2.5  # repetitions by which looks are less correlated than estimates are
-_ALPHAS = scipy.special.ndtr(np.linspace(-6, 3, 32))  # for which levels are tabulated; below, they are proportional
+_SCORES = np.linspace(
+    -6, 3, 32
+)  # normal ones of the alphas that levels are tabulated for; below, they are proportional
 _MOST_LOOKS = 40  # further ones, between the first and the last, are taken for one with the look after them
 _FEWEST_NODES = 16  # of Gauss' and Legendre's rule
 _HALVINGS = 18  # of the interval, about one standard error, in which a boundary is looked for
@@ -62,14 +64,11 @@ def adjusted_for_looks(p_value: float, sizes: Sequence[float]) -> float:
     """Return the smallest `alpha` at which the last of several looks would call a p-value significant; at most 1."""
     levels = _table(_checked(sizes))
     if p_value < levels[0]:
-        return float(p_value / levels[0] * _ALPHAS[0])
+        return float(p_value / levels[0] * scipy.special.ndtr(_SCORES[0]))
     if p_value > levels[-1]:
         return 1.0
-    at_levels, at_alphas = (
-        scipy.special.ndtri(levels),
-        scipy.special.ndtri(_ALPHAS),
-    )  # one is nearly linear in the other
-    return float(scipy.special.ndtr(np.interp(scipy.special.ndtri(p_value), at_levels, at_alphas)))
+    score = np.interp(scipy.special.ndtri(p_value), scipy.special.ndtri(levels), _SCORES)  # it is nearly linear
+    return float(scipy.special.ndtr(score))
 
 
 def _checked(sizes: Sequence[float]) -> tuple[float, ...]:
@@ -86,7 +85,7 @@ def _level(sizes: tuple[float, ...], alpha: float) -> float:
 
 @lru_cache(maxsize=1024)
 def _table(sizes: tuple[float, ...]) -> NDArray[np.float64]:
-    return _levels(sizes, _ALPHAS)
+    return _levels(sizes, scipy.special.ndtr(_SCORES))
 
 
 def _levels(sizes: tuple[float, ...], alphas: NDArray[np.float64]) -> NDArray[np.float64]:
