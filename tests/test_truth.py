@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from itertools import pairwise, product
 from math import comb
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from bench.truth import confounded, counts, data_sets, folds, grouped, intervals, trainings
+from bench.truth import confounded, counts, data_sets, folds, grouped, intervals, looks, trainings
 from bench.truth.document import Effort, document
 from bench.truth.experiment import (
     ALPHA,
@@ -33,6 +34,7 @@ from bench.truth.rivals import unconditional_claims
 from bench.truth.shares import Share, merged
 from bench.truth.world import World, draw
 from tracker.report import build_report
+from tracker.runs.facts import TrainingPlan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +76,12 @@ class TestNothingDiffers:
     )
     def test_options_are_corrected_for_how_many_contrasts_there_are(self, layout: str, experiments: int) -> None:
         assert over([NullRuns(layout, 100, 0.04)], experiments)["option_effect"].rate <= 0.05
+
+    @pytest.mark.parametrize("habit", looks.HABITS)
+    def test_seeds_that_are_added_make_no_option_better_however_often_one_looks(self, habit: str) -> None:
+        found = over([looks.AddedSeeds(looks.ENDLESS, 0.04, 0.0, habit)], 150)
+        assert found[looks.LOOKED].meets()
+        assert found[looks.CARELESS].rate > 0.07
 
     def test_clips_in_groups_make_no_run_better(self) -> None:
         found = over([grouped.GroupedRuns(300, 30, 2)], 120)
@@ -172,6 +180,26 @@ class TestWhatIsMeasured:
         assert printed("option_effect") == [verdict(claim) for claim in option_claims(study)]
         assert ("supported" in printed("run_difference")) <= claims_difference(family)
 
+    @pytest.mark.parametrize("look", [0, 3])
+    def test_what_is_claimed_while_seeds_are_added_is_what_the_report_claims(self, look: int) -> None:
+        setting = looks.AddedSeeds(30, 0.04, 0.3, "one by one, 3 to 12")
+        every = setting.looks(setting.entries(np.random.default_rng(5)))
+        levels = [looks.BASE - setting.effect / 2, looks.BASE + setting.effect / 2]
+        margins = draw(World(setting.clips, setting.noise), levels, 12, np.random.default_rng(5)).margins
+        models = [
+            Model({"kernel_size": kernel, "seed": str(seed)}, margins[level, seed])
+            for level, kernel in enumerate("35")
+            for seed in range(3 + look)
+        ]
+        runs = [
+            replace(run, tags={**run.tags, **TrainingPlan(str(max(seed, 2)), 1).tags()}, started=seed)
+            for run in runs_of(models, World(setting.clips, setting.noise))
+            for seed in [int(run.params["seed"])]
+        ]
+        claims = build_report("truth", runs, alpha=ALPHA).conclusions
+        claim = next(found for found in claims if found.kind == "option_effect")
+        assert (claim.p_value, claim.p_adjusted) == (every[look].p_value, every[look].p_adjusted)
+
     def test_both_verdicts_come_up(self) -> None:
         never, always = (over([OneOption(60, 3, 0.0, effect)], 30)["option_effect"].rate for effect in (0.0, 0.4))
         assert never < 0.2
@@ -223,7 +251,7 @@ def written() -> str:
 @pytest.mark.xdist_group("truth")
 class TestDocument:
     def test_document_has_every_table_and_no_number_that_is_none(self, written: str) -> None:
-        assert written.count("\n## ") == 14
+        assert written.count("\n## ") == 15
         assert "nan" not in written
 
     def test_that_is_kept_has_the_tables_that_are_written_today(self, written: str) -> None:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.truth import confounded, counts, data_sets, folds, grouped, intervals, null_runs, one_option, trainings
+from bench.truth import (
+    confounded,
+    counts,
+    data_sets,
+    folds,
+    grouped,
+    intervals,
+    least_favourable,
+    looks,
+    null_runs,
+    one_option,
+    trainings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,12 +37,14 @@ PARTS: dict[str, Part] = {
     "null runs": Part(null_runs.settings()),
     "one option": Part(one_option.settings()),
     "other worlds": Part(one_option.other_worlds()),
+    "added seeds": Part(looks.settings()),
     "unmatched": Part(one_option.unmatched()),
     "confounded": Part(confounded.settings()),
     "grouped runs": Part(grouped.run_settings()),
     "grouped option": Part(grouped.option_settings()),
     "counts": Part(counts.settings()),
     "folds": Part(folds.settings()),
+    "least favourable": Part(least_favourable.settings()),
     "scores": Part(trainings.scores()),
     "counted seeds": Part(trainings.counted()),
     "fold scores": Part(trainings.over_folds()),
