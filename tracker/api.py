@@ -78,6 +78,7 @@ def train(
     note: str | None = None,
     reuse: bool = False,
     offline: bool = False,
+    final: bool = False,
     keep_going: bool = False,
     reporter: Reporter | None = None,
     **options: Any,
@@ -101,6 +102,8 @@ def train(
         Whether a finished run of the same configuration, seed, data and version is returned instead.
     offline : bool
         Whether the store is left alone until `sync`.
+    final : bool
+        Whether this run's plan is declared fixed: in reports its runs alone decide, whatever is trained later.
     keep_going : bool
         Whether training continues when the loss is NaN or infinite.
     reporter : Reporter, optional
@@ -130,6 +133,7 @@ def train(
         name=None if name is None else checked_line("name", name),
         note=checked_text("note", note),
         reuse=reuse,
+        final=final,
         keep_going=keep_going,
     )
     return _logged_run(store, run_id, target.experiment)

@@ -183,7 +183,7 @@ def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[s
     store = store_at(values["tracking_uri"])
     experiment = stores.experiment_or_default(values["experiment"], store)
     target = stores.LogTarget(store, experiment, values["offline"])
-    rest = {name: values[name] for name in ("name", "note", "reuse", "keep_going")}
+    rest = {name: values[name] for name in ("name", "note", "reuse", "final", "keep_going")}
     for run_id in train_plans(plans, data, target, ConsoleReporter(), **rest):
         print_result(_outcome(target, run_id) if sys.stdout.isatty() else run_id)
     if sys.stdout.isatty():

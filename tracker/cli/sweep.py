@@ -85,7 +85,7 @@ def _command(models: Sequence[str], network_options: Sequence[NetworkOption] = (
         *(_network_levels(models, option) for option in network_options),
         *(_parameter(name, from_table(option_named(name))) for name in ("note", "experiment", "tracking_uri")),
         _switch("offline", from_table(option_named("offline"))),
-        _switch("final", _FINAL),
+        _switch("final", from_table(option_named("final"))),
         _parameter("jobs", Jobs),
         _switch("yes", Yes),
         _switch("dry_run", _DRY_RUN),
@@ -112,9 +112,6 @@ _SEED = typer.Option(
     show_default="0",
     help="The first seed, or all of them divided by commas.",
     rich_help_panel=Panel.TRAINING.value,
-)
-_FINAL = typer.Option(
-    "--final", help="Declare the plan fixed: its runs alone decide in reports, whatever is trained later."
 )
 _DRY_RUN = typer.Option("--dry-run", help="Print the names of the runs that would be trained, and train nothing.")
 
@@ -219,7 +216,7 @@ def _read_file(context: typer.Context, file: Path, given: Mapping[str, Any]) -> 
     """Read a sweep from a file, which alone decides what is trained; raise ValueError if it can't be one."""
     from tracker.runs.sweep_file import parse_sweep
 
-    flags = {entry.name: entry.flag for entry in RUN_OPTIONS} | {"folds": "--folds", "final": "--final"}
+    flags = {entry.name: entry.flag for entry in RUN_OPTIONS} | {"folds": "--folds"}
     for name in given:
         is_of_command = name in {"plan", "data", "note", "experiment", "tracking_uri", "offline", "keep_going"}
         if not is_of_command and name not in {"jobs", "yes", "dry_run"} and given[name] not in (None, False):

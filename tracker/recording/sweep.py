@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tracker.errors import StoreError, TrackerError
 from tracker.journal.process_lock import locking
 from tracker.journal.reader import journals, read, unsettled
@@ -349,9 +351,7 @@ def _seconds(plans: Sequence[RunPlan], logged: Sequence[Run]) -> float | None:
             total += sum(_ran(run) for run in alike) / len(alike)
         else:
             others = by_kind.get((params["model"], params["kernel_size"])) or timed
-            total += (
-                plan.configuration.epochs * sum(_ran(run) / run.metrics["stop_epoch"] for run in others) / len(others)
-            )
+            total += sum(_would_run(run, plan.configuration.epochs) for run in others) / len(others)
     return total
 
 
@@ -361,6 +361,14 @@ def _configured(params: Mapping[str, str]) -> frozenset[tuple[str, str]]:
         name for entry in LOGGED_OPTIONS.values() if entry.role is not Role.CONFIGURATION for name in entry.params
     }
     return frozenset((name, text) for name, text in params.items() if name not in repeating)
+
+
+def _would_run(run: Run, epochs: int) -> float:
+    """Return the seconds that a run would take for so many epochs: most of a short one is loading and saving."""
+    logged = run.curves.get("epoch_seconds")
+    if logged is None or not len(logged.values):
+        return _ran(run) / run.metrics["stop_epoch"] * epochs
+    return max(0.0, _ran(run) - float(logged.values.sum())) + float(np.median(logged.values)) * epochs
 
 
 def _ran(run: Run) -> float:

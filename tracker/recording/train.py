@@ -213,6 +213,7 @@ def train_plans(
     name: str | None = None,
     note: str | None = None,
     reuse: bool = False,
+    final: bool = False,
     keep_going: bool = False,
 ) -> Iterator[str]:
     """Train and log a run for each plan, all alike but for the seed; yields the id of each as soon as it is done.
@@ -240,7 +241,7 @@ def train_plans(
     tags = {**prepared.identity, CODE_TAG: find_network(model).digest}
     named = [replace(plan, configuration=replace(plan.configuration, model=model)) for plan in plans]
     keys = [run_key(plan.params(), tags) for plan in named]
-    of_all = TrainingPlan(plan_id(target.experiment, keys), len(plans))
+    of_all = TrainingPlan(plan_id(target.experiment, keys), len(plans), final)
     what = f"{name or run_name(plans[0])} and {counted(len(plans) - 1, 'further seed')}"
     is_alone = len(plans) == 1 or all(key in finished for key in keys)
     parent = nullcontext() if is_alone else parent_run(target, of_all, what, len(plans), note, reporter)

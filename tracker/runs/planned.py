@@ -256,6 +256,10 @@ _COMMAND_OPTIONS = (
         help="Don't contact the store: keep the run beside it until `tracker sync` uploads it",
     ),
     RunOption(
+        name="final", flag="--final", type=bool, default=False, panel=Panel.LOGGING, role=Role.COMMAND,
+        help="Declare the plan fixed: in reports its runs alone decide, whatever is trained later",
+    ),
+    RunOption(
         name="keep_going", flag="--keep-going", type=bool, default=False, panel=Panel.TRAINING, role=Role.COMMAND,
         help="Continue when the loss is NaN or infinite instead of ending the run as failed; such epochs are never "
         "kept",
