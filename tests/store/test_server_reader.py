@@ -96,11 +96,11 @@ class TestReadServer:
             assert held.unreadable == ()
 
     def test_read_server_brings_back_more_values_than_one_answer_holds(self, served: Served) -> None:
-        for length in (3, 4, 12):
+        for length in (3, 4, 12, 1, 6):
             send_run(served.direct, *epochs(*[1 / length] * length), started=of("long"))
-        over_http = read_server(served.http, "long", by_epoch=0, limits=Limits(values=10))
+        over_http = read_server(served.http, "long", by_epoch=0, limits=Limits(values=10, together=6))
         direct = read_experiment(served.direct, "long")
-        assert sorted(len(run.curves["loss"].steps) for run in over_http.runs) == [3, 4, 12]
+        assert sorted(len(run.curves["loss"].steps) for run in over_http.runs) == [1, 3, 4, 6, 12]
         for one, other in zip(over_http.runs, direct.runs, strict=True):
             assert same_curves(one.curves, other.curves)
 

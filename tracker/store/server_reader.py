@@ -13,7 +13,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tracker.store.client import (
@@ -67,6 +67,7 @@ class Limits:
     page: int = 1_000  # runs per page
     runs: int = 100  # runs whose metrics are asked for together: the server takes no more
     values: int = 25_000  # values in an answer: the server silently cuts longer ones
+    together: int = 10_000  # values of several runs in an answer, which takes a server half a second
 
 
 def read_server(location: Location, name: str, by_epoch: ByEpoch, limits: Limits = Limits()) -> Experiment:
@@ -138,18 +139,40 @@ class _Server:
         return self.has_bulk
 
     def _values(self, run_ids: Sequence[str], key: str) -> list[MetricRow]:
-        """Ask for one metric; an answer as long as the limit may have been cut and is asked for again in halves."""
+        """Ask for one metric of some runs, in as many requests as it takes."""
+        rows: list[MetricRow] = []
+        left, size = [*run_ids], len(run_ids)
+        while left:
+            more, missing = self._next_values(left[:size], key)
+            rows += more
+            left = missing + left[size:]
+            if missing:  # ask for as many as an answer has room for
+                longest = max(Counter(row[0] for row in more).values(), default=1)
+                size = max(1, (self.limits.together - 1) // longest)
+        return rows
+
+    def _next_values(self, run_ids: Sequence[str], key: str) -> tuple[list[MetricRow], list[str]]:
+        """Return the values of some of the runs, and the runs that are left.
+
+        An answer as long as the limit may have been cut: it is whole for each run that it names but the last, if it has
+        them one after another, as MLflow sorts them.
+        """
+        alone, *others = run_ids
         if self.has_bulk:
-            values = self.client.get_metric_histories(run_ids, key, self.limits.values)
-            if len(values) < self.limits.values:
-                return [_row(value.run_id, key, order, value) for order, value in enumerate(values)]
-            if len(run_ids) > 1:
-                half = len(run_ids) // 2
-                return [*self._values(run_ids[:half], key), *self._values(run_ids[half:], key)]
-        (run_id,) = run_ids
-        return [
-            _row(run_id, key, order, value) for order, value in enumerate(self.client.get_metric_history(run_id, key))
-        ]
+            most = min(self.limits.values, self.limits.together) if others else self.limits.values
+            values = self.client.get_metric_histories(run_ids, key, most)
+            if len(values) < most:
+                return [_row(value.run_id, key, order, value) for order, value in enumerate(values)], []
+            named = [run_id for run_id, _ in groupby(value.run_id for value in values)]
+            whole = {*named[:-1]} if len(values) == most and named == sorted({*named}) else set()
+            if whole:
+                rows = [_row(value.run_id, key, i, value) for i, value in enumerate(values) if value.run_id in whole]
+                return rows, [run_id for run_id in run_ids if run_id not in whole]
+            if others:
+                rows, _ = self._next_values(named[:1], key)
+                return rows, [run_id for run_id in run_ids if run_id != named[0]]
+        history = self.client.get_metric_history(alone, key)
+        return [_row(alone, key, order, value) for order, value in enumerate(history)], others
 
 
 @contextmanager
