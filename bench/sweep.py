@@ -73,7 +73,7 @@ def scheduling(folder: Path, jobs: int) -> float:
     from joblib import Parallel, delayed
 
     plan, target = TrainingPlan("0" * 32, 1), LogTarget(find_store(str(folder / "mlflow.db")), "tracker")
-    work = Work(folder, "data", "0" * 64, target, plan, str(folder))
+    work = Work(folder, "data", "0" * 64, target, plan)
     tasks = [RunTask(str(number), RunPlan(Configuration()), "a run") for number in range(TASKS)]
     parallel = Parallel(n_jobs=jobs, batch_size=1, pre_dispatch=jobs, return_as="generator_unordered")
     for _ in range(2):  # the first time starts the workers

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tracker.atomic_files import disk_errors
 from tracker.errors import StoreError, TrackerError
 from tracker.journal.process_lock import locking
 from tracker.journal.reader import journals, read, unsettled
@@ -219,7 +220,8 @@ def open_sweep(
     for of_run in plans:
         warn_of_idle_options(of_run, reporter)
     folder = journals_folder(target.store)
-    make_journals_folder(folder)
+    with disk_errors("make", folder):
+        make_journals_folder(folder)
     with locking(folder / _LOCK) as is_ours:
         if not is_ours:
             raise TrackerError(
@@ -271,7 +273,6 @@ def _look(
             read_once.fingerprint,
             target,
             training_plan,
-            str(Path.cwd()),
             note,
             keep_going,
         ),

@@ -69,7 +69,6 @@ class Work:
     fingerprint: str  # of the data
     target: LogTarget
     training_plan: TrainingPlan
-    folder: str  # in which the sweep was started
     note: str | None = None
     keep_going: bool = False
 
