@@ -55,7 +55,7 @@ class TestTheCommands:
         for number, line in enumerate((first, second), start=1):
             assert line.startswith(f"{number}. Matched pairs for kernel size 5 instead of 3")
             other = f"together with step {3 - number}"
-            assert f" (about 9 s): {other}, this would detect a difference of 5 points about 1 time in 10" in line
+            assert f" (about 9 s): {other}, this would detect a difference of 5 points less than 1 time in 20" in line
         assert total == "2 commands, about 18 s in all"
 
     @pytest.mark.usefixtures("two")
