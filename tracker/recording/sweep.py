@@ -266,7 +266,7 @@ def _look(
         missing,
         {key: run for key, run in running.items() if HOST_TAG not in run.tags},
         {key: run for key, run in running.items() if HOST_TAG in run.tags},
-        _seconds([task.plan for task in missing.values()], [run for runs in logged.values() for run in runs]),
+        expected_seconds([task.plan for task in missing.values()], [run for runs in logged.values() for run in runs]),
         Work(
             data,
             data_tag(data, target.store, Path.cwd()),
@@ -333,7 +333,7 @@ def _key_of(journal: Journal) -> str:
     return run_key(journal.started.params, journal.started.tags)
 
 
-def _seconds(plans: Sequence[RunPlan], logged: Sequence[Run]) -> float | None:
+def expected_seconds(plans: Sequence[RunPlan], logged: Sequence[Run]) -> float | None:
     """Estimate what some trainings take in all, one after the other, from the finished runs; None if there is none.
 
     A run of the same configuration counts before one of the same network and kernel, and that before any other.
