@@ -316,13 +316,13 @@ class TestReport:
         (left_out,) = report["excluded"]
         assert left_out["reason"] == "holds two other runs"
 
-    def test_report_never_takes_per_cent_for_a_share(self, reported, summarised) -> None:
+    def test_report_reads_per_cent_in_every_run_as_a_percentage(self, reported, summarised) -> None:
         (best,) = of_kind(reported("percent"), "best_run")
-        assert best["estimate"] is None
-        assert "Run 2 has the highest val_accuracy, 86.7." in best["sentence"]
+        assert best["estimate"] == pytest.approx(0.034)
+        assert "Run 2 has the highest validation accuracy, 86.7%." in best["sentence"]
         text = summarised("percent")
         assert "| 2 | 5 | **86.7** |" in text
-        assert "val_accuracy exceeds 1, so it isn't a fraction of samples" in text
+        assert "The runs logged val_accuracy above 1, so it is read as a percentage." in text
         assert "8670" not in text
         assert "not statistically different" not in text
         assert "The lead could not be tested, and the runs are too few to test what the options do." in text
