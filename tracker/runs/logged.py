@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tracker.errors import TrackerError
@@ -37,7 +38,7 @@ SHORT_ID = 8  # digits of a run's id in messages, tables and suggested commands
 _ID_LENGTH = 32
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Curve:
     """One metric by epoch, as logged."""
 
@@ -45,7 +46,7 @@ class Curve:
     values: NDArray[np.float64]  # shape (n,); NaN and infinite values are kept
     overwritten: int = 0  # further values that were logged at one of these steps before the last one
 
-    @property
+    @cached_property  # it is asked for some thirty times
     def epochs(self) -> NDArray[np.int64]:
         """The steps counted from 1, whichever origin the run logged them from."""
         return self.steps + 1 if len(self.steps) and self.steps[0] == 0 else self.steps
