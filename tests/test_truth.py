@@ -251,7 +251,7 @@ def written() -> str:
 @pytest.mark.xdist_group("truth")
 class TestDocument:
     def test_document_has_every_table_and_no_number_that_is_none(self, written: str) -> None:
-        assert written.count("\n## ") == 15
+        assert written.count("\n## ") == 16
         assert "nan" not in written
 
     def test_that_is_kept_has_the_tables_that_are_written_today(self, written: str) -> None:

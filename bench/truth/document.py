@@ -22,6 +22,7 @@ from bench.truth.markdown import cell, held, percent, points, table
 from bench.truth.measure import Measured
 from bench.truth.null_runs import NullRuns
 from bench.truth.one_option import OneOption
+from bench.truth.series import Series
 from bench.truth.trainings import CountedSeeds, FoldScores, Scores
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def document(results: Results, effort: Effort) -> str:
         _folds(results),
         _trainings(results),
         _data_sets(results),
+        _series(results),
         _coverage(results),
         _gap(results),
     ]
@@ -407,6 +409,33 @@ ranks, and a t-test of the best against the worst as if they had not been chosen
 first configuration and the last. With fewer than six data sets nothing is claimed.
 
 {table(["configurations", "data sets", "vary", "effect", *names], rows)}"""
+
+
+def _series(results: Results) -> str:
+    names = ("gate in a series", "gate, each by itself", "highest accuracy wins")
+    rows, found = [], []
+    for one in (one for one in results["series"] if isinstance(one.setting, Series)):
+        at = one.setting
+        if at.effect:
+            kept = (cell(one.tally[name]) for name in ("last one kept", "last one kept by itself"))
+            found.append([str(at.candidates), str(at.clips), points(at.noise), str(at.seeds), points(at.effect), *kept])
+        else:
+            shares = (held(one.tally[name]) if name == names[0] else cell(one.tally[name]) for name in names)
+            noise = points(at.noise) + (", uneven" if at.is_uneven else "")
+            rows.append([str(at.candidates), str(at.clips), noise, str(at.seeds), *shares])
+    heads = ["candidates", "clips", "noise", "seeds"]
+    return f"""## A series of candidates
+
+Candidates are tried one after another against one baseline, and none is any better: share of series in which
+`tracker gate --require better` lets any of them through, with `--series`, without it, and if the higher mean accuracy
+decided. Training noise is pooled over all that were tried so far; where it is uneven, every fifth configuration
+scatters four times as much as the others.
+
+{table([*heads, *names], rows)}
+
+If only the last candidate is better, this is how often it is found, in a series and by itself:
+
+{table([*heads, "effect", "in a series", "by itself"], found)}"""
 
 
 def _coverage(results: Results) -> str:

@@ -47,6 +47,11 @@ def goals(results: Results) -> list[Goal]:
         _null_goal(LOOKED, "`option_effect` supported at any look while seeds are added and nothing differs", results),
         _null_goal("over trainings", "`option_effect` without predictions, supported where nothing differs", results),
         _null_goal("for other clips", "the same, supported for other clips where nothing differs on those", results),
+        _null_goal(
+            "gate in a series",
+            "`tracker gate --series` lets any of many candidates through that are no better",
+            results,
+        ),
         _equivalence(results),
         _detection(results),
         _two_models(results),

@@ -16,6 +16,7 @@ from bench.truth import (
     looks,
     null_runs,
     one_option,
+    series,
     trainings,
 )
 
@@ -49,6 +50,7 @@ PARTS: dict[str, Part] = {
     "counted seeds": Part(trainings.counted()),
     "fold scores": Part(trainings.over_folds()),
     "data sets": Part(data_sets.settings(), slow=True),
+    "series": Part(series.settings(), slow=True),
     "plain intervals": Part(intervals.plain()),
     "resampled intervals": Part(intervals.resampled(), slow=True),
 }

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from tests.builders import make_run
+from tracker.conclusions.best_configuration import BY_CLIP
+from tracker.conclusions.contrasts import CROSSED
 from tracker.errors import TrackerError
 from tracker.next_steps.command_line import CommandWriter
 from tracker.report.build import report_study
@@ -86,6 +88,14 @@ class TestAnswerGate:
                 assert (answer.answer is Outcome.HOLDS) == (low > -margin)
                 assert (answer.answer is Outcome.FAILS) == (high < -margin)
                 assert low < answer.estimate < high
+
+    def test_training_noise_is_pooled_if_there_are_further_configurations(self) -> None:
+        alone, among = (asked(runs, "kernel=3", "kernel=7") for runs in (RUNS[:8], RUNS))
+        assert (alone.method, among.method) == (CROSSED, BY_CLIP)
+        assert among.estimate == pytest.approx(alone.estimate)
+        late = SeriesPlace("a", 100, (4.0,))
+        alone, among = (asked(runs, "kernel=3", "kernel=7", series=late) for runs in (RUNS[:8], RUNS))
+        assert np.ptp(among.interval) < np.ptp(alone.interval)
 
     def test_of_a_loss_less_is_better(self) -> None:
         runs = [

@@ -284,7 +284,9 @@ class TestNested:
 
 class TestBehrensFisherCritical:
     @pytest.mark.parametrize("alpha", [0.05, 1e-3, 1e-6])
-    @pytest.mark.parametrize(("fraction", "df", "other_df"), [(0.5, 2, 29), (0.99, 2, 299), (0.01, 3, 5), (1.0, 2, 9)])
+    @pytest.mark.parametrize(
+        ("fraction", "df", "other_df"), [(0.5, 2, 29), (0.99, 2, 299), (0.01, 3, 5), (1.0, 2, 9), (0.5, 200, 299)]
+    )
     def test_behrens_fisher_critical_is_where_the_p_value_is_alpha(
         self, fraction: float, df: int, other_df: int, alpha: float
     ) -> None:

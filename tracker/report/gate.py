@@ -13,8 +13,18 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
+from tracker.conclusions.best_configuration import BY_CLIP
 from tracker.conclusions.conclusion import filled_up, seeds_of
-from tracker.conclusions.contrasts import analyse_contrast, chance_with
+from tracker.conclusions.contrasts import (
+    CROSSED,
+    NESTED,
+    Analysis,
+    analyse_contrast,
+    chance_with,
+    nested_effect,
+    training_noise,
+)
+from tracker.conclusions.trainings import PAIRED
 from tracker.next_steps.command_line import shell_line
 from tracker.next_steps.steps import seeds_commands
 from tracker.runs import LOGGED_OPTIONS, shown
@@ -45,7 +55,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.conclusions.conclusion import Scope
-    from tracker.conclusions.contrasts import Analysis
     from tracker.next_steps.command_line import Argv, CommandWriter
     from tracker.report.model import Excluded
     from tracker.runs import Run
@@ -212,7 +221,7 @@ def _levels_of(name: str, value: str) -> dict[str, str]:
 def repetitions(study: Study, baseline: Sequence[int], candidate: Sequence[int]) -> float | None:
     """Return how many repetitions the two configurations have now, as `Looks.sizes`; None if too few to be compared."""
     contrast = contrast_of(study.design, baseline, candidate)
-    analysis = analyse_contrast(study, contrast) if contrast.repetitions else None
+    analysis = _analysis(study, contrast)
     return analysis.looks.sizes[-1] if analysis and analysis.looks.sizes else None
 
 
@@ -231,7 +240,7 @@ def answer_gate(
     if not 0 <= question.margin < math.inf:
         raise ValueError(f"the margin must be at least 0, got {question.margin:g}")
     contrast = contrast_of(study.design, baseline, candidate)
-    analysis = analyse_contrast(study, contrast) if contrast.repetitions else None
+    analysis = _analysis(study, contrast)
     looks = analysis.looks if analysis else Looks(())
     confidence = 1 - question.doubt_at(looks)
     effect = None if analysis is None else analysis.population or analysis.effect
@@ -260,6 +269,29 @@ def answer_gate(
         commands=commands.commands,
         series=question.series,
     )
+
+
+def _analysis(study: Study, contrast: Contrast) -> Analysis | None:
+    """Estimate the difference as the report does between two levels of an option; None for too few trainings.
+
+    If further configurations were trained three times or more on the same clips, the training noise of all is pooled,
+    as between configurations: at the small levels of a long series a few seeds of two alone would tell next to nothing.
+    """
+    found = analyse_contrast(study, contrast) if contrast.repetitions else None
+    if found is None or found.method not in {CROSSED, NESTED}:
+        return found
+    clips = study.results[contrast.repetitions[0][0][0]].clip_set
+    known = [
+        [run for run in runs if run in clips.row_of and study.by_clip(run) is not None]
+        for runs in (*contrast.repetitions[0], *study.design.configurations)
+    ]
+    start, end, *configurations = known
+    repeated = [runs for runs in configurations if len(runs) >= FEWEST_PAIRS]
+    noise = training_noise(study, clips, repeated) if len(repeated) > 2 else None
+    pooled = nested_effect(study, clips, start, end, noise) if noise else None
+    if pooled is None:
+        return found
+    return Analysis(pooled, BY_CLIP, len(clips.clips), pooled, study.looks_at_levels(start, end))
 
 
 def _answer(study: Study, interval: Interval, question: Question) -> Outcome:
@@ -372,7 +404,7 @@ class _Words:
     def _trainings(self, contrast: Contrast, analysis: Analysis) -> str:
         if analysis.folds:
             return counted(analysis.folds, "fold")
-        if len(contrast.pairs) >= FEWEST_PAIRS:
+        if analysis.method in {CROSSED, PAIRED}:
             return counted(len(contrast.pairs), "matched pair")
         numbers = [max(len(side) for side in sides) for sides in zip(*contrast.repetitions, strict=True)]
         return f"{numbers[1]} and {numbers[0]} trainings"

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 FEW_PAIRS = 5  # up to this many matched pairs, the degrees of freedom are fewer than Satterthwaite's
 NOTHING = 1e-12  # a mean square below is rounding: entries are whole numbers, so that a true one is far above it
 _PLAIN = 0.95  # confidence up to which approximate degrees of freedom hold the level
+_LEAST_P = 1e-300
 _LEAST_FRACTION = 1e-12  # a smaller part of the variance counts as 0
 _FAR, _CLOSE = 3.0, 1e-7  # of a critical value's logarithm: how far from Cochran's at most, and how exact
 _STEPS = np.arange(-35.0, 35.0, 0.05)  # of the trapezoidal rule: their hyperbolic sines reach from 1e-15 to 1e15
@@ -107,7 +108,8 @@ def behrens_fisher_critical(fraction: float, df: float, other_df: float, alpha: 
     near = math.log(fraction * of_first + (1 - fraction) * of_second)
 
     def over(log_t: float) -> float:
-        return math.log(float(behrens_fisher_p(math.exp(log_t), fraction, df, other_df)) / alpha)
+        p_value = float(behrens_fisher_p(math.exp(log_t), fraction, df, other_df))
+        return math.log(max(p_value, _LEAST_P) / alpha)  # it is 0 as a number far beyond what is looked for
 
     return math.exp(float(scipy.optimize.brentq(over, near - _FAR, near + _FAR, xtol=_CLOSE, rtol=_CLOSE)))
 
