@@ -50,6 +50,21 @@ def asked(runs: Sequence[Run], baseline: str, candidate: str, **question: object
     return answer_gate(study, *named, Question(**question), CommandWriter("tracker"))
 
 
+def folds(losses: Sequence[float], seed: str = "0", first: int = 10) -> list[Run]:
+    """Runs of two configurations on folds of which nothing but the loss is known; the second is as much better."""
+    return [
+        make_run(
+            first * k + fold,
+            params={"k": str(k), "fold": str(fold)},
+            seed=seed,
+            tags={"tracker.dataset": ""},
+            metrics={"val_loss": 1 + loss * (1 if seed == "0" else k) - k / 4},
+        )
+        for k in (1, 2)
+        for fold, loss in enumerate(losses)
+    ]
+
+
 SEEDS = (0, 1, 2, 3)
 RUNS = [
     *trainings(0.6, 3, SEEDS, 1),
@@ -135,6 +150,16 @@ class TestAnswerGate:
         assert (answer.answer, answer.interval) == (Outcome.OPEN, None)
         assert "no run of the candidate was judged on the same validation clips" in answer.sentence
 
+    def test_folds_that_all_differ_by_the_same_are_no_test(self) -> None:
+        answer = asked(folds([0.0, 0.1, 0.2]), "k=1", "k=2")
+        assert (answer.answer, answer.pairs) == (Outcome.OPEN, 3)
+        assert "better than" in answer.sentence
+        assert "in each of 3 matched pairs, so how that varies is unknown" in answer.sentence
+
+    def test_two_folds_are_too_few_whatever_the_seeds(self) -> None:
+        runs = [*folds([0.0, 0.1], "0"), *folds([0.3, 0.5], "1", first=50)]
+        assert "the two have 2 folds in common, and a test takes at least three" in asked(runs, "k=1", "k=2").sentence
+
     @pytest.mark.parametrize("margin", [-0.1, float("nan"), float("inf")])
     def test_a_margin_is_a_finite_size(self, margin: float) -> None:
         with pytest.raises(ValueError, match="the margin must be at least 0"):
@@ -155,12 +180,10 @@ class TestConfigurationNamed:
         named = configuration_named(study, RUNS, (), text)
         assert [study.results[run].run.name for run in named] == ["run-11", "run-12", "run-13", "run-14"]
 
-    def test_a_tag_names_the_runs_that_have_it(self) -> None:
-        runs = [
-            *RUNS[:8],
-            *(make_run(60 + s, "1" * CLIPS, USUAL, seed=str(s), tags={"baseline": "yes"}) for s in (0, 1)),
-        ]
-        assert len(configuration_named(study_of(runs), runs, (), "baseline=yes")) == 2
+    def test_a_tag_of_one_run_names_its_configuration_with_all_trainings(self) -> None:
+        tagged = make_run(60, "1" * CLIPS, USUAL | {"kernel_size": "7"}, seed="9", tags=TAGS | {"baseline": "yes"})
+        runs = [*RUNS, tagged]
+        assert len(configuration_named(study_of(runs), runs, (), "baseline=yes")) == 5
 
     @pytest.mark.parametrize(
         ("text", "error"),

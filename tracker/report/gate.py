@@ -24,16 +24,18 @@ from tracker.conclusions.contrasts import (
     nested_effect,
     training_noise,
 )
-from tracker.conclusions.trainings import PAIRED
+from tracker.conclusions.option_effect import UNTESTABLE
+from tracker.conclusions.trainings import PAIRED, differ_equally
 from tracker.next_steps.command_line import shell_line
 from tracker.next_steps.steps import seeds_commands
 from tracker.runs import LOGGED_OPTIONS, shown
 from tracker.runs.logged import find_run
 from tracker.statistics.error_rates import series_level
 from tracker.statistics.looks import level_at_look
-from tracker.statistics.repetitions import FEWEST_PAIRS
+from tracker.statistics.repetitions import FEWEST_FOLDS, FEWEST_PAIRS
 from tracker.study.looks import Looks
 from tracker.study.options import level_text, terms_of
+from tracker.study.param_roles import FOLD
 from tracker.study.study import contrast_of
 from tracker.wording import (
     called_configuration,
@@ -176,7 +178,7 @@ def configuration_named(study: Study, runs: Sequence[Run], left_out: Sequence[Ex
         differ = {option for members in found[1:] for option in study.design.differing(first, members[0])}
         among = listing([option_words(option) for option in study.design.options if option in differ])
         raise ValueError(f"{len(found)} configurations have {text}: give {among or 'the run'} too")
-    return tuple(run for run in found[0] if run in matching)
+    return found[0]
 
 
 def _conditions(text: str) -> list[tuple[str, str]]:
@@ -383,23 +385,33 @@ class _Words:
         if not contrast.repetitions:
             return f"{answer}: no run of the candidate was judged on the same validation clips as one of the baseline"
         if analysis is None or interval is None:
-            return f"{answer}: {self._too_few(contrast)}{self._remedy(further)}"
-        seen = f"{self.candidate} {self._compared(analysis)} ({self._interval(interval)}"
+            return f"{answer}: {self._untested(contrast)}{self._remedy(further)}"
+        seen = f"{self._seen(analysis)} ({self._interval(interval)}"
         over = f" over {self._trainings(contrast, analysis)})"
         return f"{answer}: {seen}{over}{self._meaning(answer)}{self._remedy(further)}"
 
-    def _too_few(self, contrast: Contrast) -> str:
-        numbers = [max(len(side) for side in sides) for sides in zip(*contrast.repetitions, strict=True)]
-        baseline, candidate = (counted(number, "run") for number in numbers)
-        least = f"and a test takes at least {number_word(FEWEST_PAIRS)} of each that can be compared"
-        return f"the candidate has {candidate} and the baseline {baseline}, {least}"
+    def _untested(self, contrast: Contrast) -> str:
+        """Return why there is no test: the pairs all differ by the same, or there are too few runs or folds."""
+        if differ_equally(self.study, contrast.pairs):
+            each = f"each of {counted(len(contrast.pairs), 'matched pair')}"
+            return f"{self._compared(_gain(self.study, *contrast.pairs[0]))} in {each}, so how that varies is unknown"
+        baseline, candidate = (sum(map(len, sides)) for sides in zip(*contrast.repetitions, strict=True))
+        least = f"a test takes at least {number_word(FEWEST_PAIRS)}"
+        if min(baseline, candidate) >= FEWEST_PAIRS and len(contrast.repetitions) > 1:
+            part = "fold" if FOLD in self.study.design.split_parts else "split"
+            shared = f"the two have {counted(len(contrast.repetitions), part)} in common"
+            return f"{shared}, and {least}" if len(contrast.repetitions) < FEWEST_FOLDS else UNTESTABLE
+        runs = f"the candidate has {counted(candidate, 'run')} and the baseline {counted(baseline, 'run')}"
+        return f"{runs}, and {least} of each that can be compared"
 
-    def _compared(self, analysis: Analysis) -> str:
+    def _seen(self, analysis: Analysis) -> str:
         estimate = (analysis.population or analysis.effect).estimate
-        gain = -estimate if self.study.metric.lower_is_better else estimate
+        return self._compared(-estimate if self.study.metric.lower_is_better else estimate)
+
+    def _compared(self, gain: float) -> str:
         if abs(gain) < 1e-9:
-            return f"is as good as {self.baseline}"
-        return f"is {self._size(gain)} {'better' if gain > 0 else 'worse'} than {self.baseline}"
+            return f"{self.candidate} is as good as {self.baseline}"
+        return f"{self.candidate} is {self._size(gain)} {'better' if gain > 0 else 'worse'} than {self.baseline}"
 
     def _trainings(self, contrast: Contrast, analysis: Analysis) -> str:
         if analysis.folds:
