@@ -141,6 +141,10 @@ class TestGuesses:
         assert (result.status, result.out) == (2, "")
         assert result.err == f"tracker run: there is no option {typed} (see tracker run --help)\n"
 
+    def test_no_argument_is_given_as_the_meaning_of_an_option(self, tracker: Tracker) -> None:
+        result = tracker("tag", "3f2a9c41", "--tag", "baseline")
+        assert result.err == "tracker tag: there is no option --tag (see tracker tag --help)\n"
+
     @pytest.mark.parametrize(
         ("typed", "meant"),
         [

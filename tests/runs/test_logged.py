@@ -96,6 +96,11 @@ class TestFindRun:
     def test_an_ambiguous_text_lists_the_candidates_on_one_line(self, text: str, candidates: str) -> None:
         assert refusal(RUNS, text) == f"{text!r} matches 2 runs: {candidates}; give more of the id"
 
+    def test_a_name_that_is_the_short_id_of_another_run_names_neither(self) -> None:
+        runs = [Named(("c0ffee00" + "1" * 24,)), Named(("f" * 32,), "c0ffee00")]
+        assert refusal(runs, "c0ffee00").startswith("'c0ffee00' matches 2 runs: ")
+        assert find_run(runs, "c0ffee001") is runs[0]
+
     def test_an_unknown_text_lists_the_runs_there_are(self) -> None:
         assert refusal(RUNS, "x").startswith("no run has the id or name 'x'; there are: a1b2c3 ('k7'), a1ffff ('k5')")
 

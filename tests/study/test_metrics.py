@@ -110,6 +110,15 @@ class TestPrimaryMetric:
         assert not primary_metric([], "quality", minimise=False).assumed
         assert not primary_metric([], "val_mae").assumed
 
+    @pytest.mark.parametrize(
+        ("value", "is_fraction"), [(-0.1, False), (1.1, False), (math.inf, True), (math.nan, True)]
+    )
+    def test_an_accuracy_is_no_fraction_below_0_or_above_1_whatever_is_not_finite(
+        self, value: float, is_fraction: bool, made: MakeRun
+    ) -> None:
+        runs = [made(1, metrics={"val_accuracy": value}), made(2, metrics={"val_accuracy": 0.5})]
+        assert primary_metric(runs, None).is_fraction is is_fraction
+
 
 def accuracies(*runs: Run) -> list[float]:
     return [run.metrics["val_accuracy"] for run in in_one_unit(runs)]

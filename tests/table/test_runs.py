@@ -109,6 +109,11 @@ class TestOneRowARun:
             "Lines 2 and 4 of results.csv are equal in every column; both are counted.",
         )
 
+    @pytest.mark.parametrize(("cell", "got"), [("good", "holds no number, but 'good'"), ("_", "is empty")])
+    def test_a_metric_without_numbers_is_named(self, cell: str, got: str) -> None:
+        with pytest.raises(TableError, match=f"the column 'val_accuracy' {got}: fill in numbers"):
+            read(f"lr val_accuracy\n0.1 {cell}\n0.2 {cell}")
+
     def test_without_a_metric_the_columns_are_named(self) -> None:
         with pytest.raises(TableError, match=r"name one with --metric; its columns are 'lr', 'score'"):
             read("lr score\n1 2")

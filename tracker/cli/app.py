@@ -42,7 +42,8 @@ class _Answering(typer._click.core.Command):  # noqa: SLF001  (what both kinds o
 
     def aliases(self, context: Context) -> dict[str, list[str]]:
         """Return every name that a person may know an option by, each with the flags that it stands for."""
-        return {flag: [flag] for param in self.get_params(context) for flag in (*param.opts, *param.secondary_opts)}
+        options = [param for param in self.get_params(context) if param.param_type_name == "option"]
+        return {flag: [flag] for param in options for flag in (*param.opts, *param.secondary_opts)}
 
     def hint(self, context: Context, flag: str) -> str:
         """Return a guess at an unknown option, to be added to the error; empty if nothing is near."""

@@ -205,5 +205,6 @@ def _scores(study: Study, runs: Iterable[int]) -> list[float | None]:
 def mean_over_trainings(study: Study, scores: NDArray[np.float64]) -> Interval:
     """Return the 95% interval of the mean of the primary metric over other trainings; a share ends at 0 and 1."""
     low, high = training_mean_interval(scores)
-    is_of_shares = study.metric.is_accuracy or (is_share(study.metric.name) and bool(scores.max() <= 1))
+    are_shares = bool(((scores >= 0) & (scores <= 1)).all())
+    is_of_shares = study.metric.is_accuracy or (is_share(study.metric.name) and are_shares)
     return (max(low, 0.0), min(high, 1.0)) if is_of_shares else (low, high)

@@ -145,9 +145,10 @@ def _looks_again(record: _Record, runs: Sequence[str], size: float | None, serie
     """Add a look at these runs to what a series keeps, and return whether it is one that wasn't there."""
     gone = [run for run in record.runs if run not in runs]
     if gone:
+        count, them = ("counts", "it") if len(gone) == 1 else ("count", "them")
         raise TrackerError(
-            f"{counted(len(gone), 'run')} that the series {series!r} was answered by no longer "
-            f"{'counts' if len(gone) == 1 else 'count'} ({some(gone)}): bring them back, or begin another --series"
+            f"{counted(len(gone), 'run')} that the series {series!r} was answered by no longer {count} ({some(gone)}): "
+            f"bring {them} back, or begin another --series"
         )
     if size is None or (record.sizes and size <= record.sizes[-1]):
         return False

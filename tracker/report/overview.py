@@ -85,8 +85,10 @@ def _limits_of_metric(study: Study, wording: Wording) -> Iterator[str]:
             yield f"{who} logged {names} above 1, so it is read as a percentage."
     yield from _without_rank(study, wording)
     if not metric.is_fraction:
-        perhaps = " (a percentage, perhaps)" if all((result.score or 0.0) <= 100 for result in study.results) else ""
-        yield f"{metric.name} exceeds 1, so it isn't a fraction of clips{perhaps}. It is shown as logged."
+        scores = [result.score or 0.0 for result in study.results]
+        beyond = "is below 0 in some runs" if min(scores) < 0 else "exceeds 1"
+        perhaps = " (a percentage, perhaps)" if min(scores) >= 0 and max(scores) <= 100 else ""
+        yield f"{metric.name} {beyond}, so it isn't a fraction of clips{perhaps}. It is shown as logged."
     if metric.is_accuracy or any(study.by_clip(run) is not None for run in range(len(study.results))):
         return
     unknown = f"{metric_words(metric)} is known for each training alone"

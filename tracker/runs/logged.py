@@ -234,12 +234,11 @@ def find_run(runs: Sequence[T], text: str) -> T:
     """
     if not isinstance(text, str):
         raise ValueError(f"a run must be named by its id or name, got {text!r}")  # noqa: TRY004  (one kind of error)
-    beginning = text.lower()
-    for matches in (
-        [run for run in runs if text in run.ids],
-        [run for run in runs if text and run.name == text],
-        [run for run in runs if text and any(run_id.startswith(beginning) for run_id in run.ids)],
-    ):
+    named = [run for run in runs if text and run.name == text]
+    begun = [run for run in runs if text and any(run_id.startswith(text.lower()) for run_id in run.ids)]
+    if named and len(text) >= SHORT_ID:  # what tables and messages call another run is no name of this one
+        named += [run for run in begun if run not in named]
+    for matches in ([run for run in runs if text in run.ids], named, begun):
         if len(matches) == 1:
             return matches[0]
         if matches:

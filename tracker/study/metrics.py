@@ -54,7 +54,7 @@ class Metric:
     name: str  # as it was logged
     lower_is_better: bool = False
     assumed: bool = False  # whether the direction is a guess, since neither the name, the runs nor the user says it
-    is_fraction: bool = True  # False if an accuracy was logged in per cent or otherwise above 1
+    is_fraction: bool = True  # False if an accuracy was logged in per cent or otherwise above 1 or below 0
     is_of_fit: bool = False  # whether it is a training metric whose name doesn't say so
     is_picked: bool = False  # whether nobody named it
     is_logged: bool = True  # False if nobody named one, and no run logged any that could be picked
@@ -113,12 +113,12 @@ def primary_metric(runs: Sequence[Run], name: str | None, *, minimise: bool | No
         for name, value in run.metrics.items()
         if role_of(name) == (ACCURACY, "validation") and name not in run.in_no_unit
     )
-    above_one = any(value > 1 + _ROUNDING for value in accuracies)
+    is_share = all(is_fraction(value) for value in accuracies if math.isfinite(value))
     return Metric(
         chosen,
         bool(lower),
         assumed=lower is None,
-        is_fraction=judged or not above_one,
+        is_fraction=judged or is_share,
         is_of_fit=part_of(chosen) is None and parts_measured(runs, [chosen])[chosen] == "training",
         is_picked=not name,
         is_logged=bool(name or picked),

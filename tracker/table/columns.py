@@ -162,6 +162,10 @@ def number_of(text: str) -> float | None:
 
 def no_metric(cells: Cells) -> TableError:
     """Return the error for a table in which no column is known as a metric; it names the columns."""
+    for name, values in zip(cells.header, cells.columns, strict=True):
+        if lower_is_better(name) is not None and all(number_of(cell) is None for cell in values):
+            got = next((f"holds no number, but {shown(cell)}" for cell in values if cell), "is empty")
+            return cells.fail(f"the column {shown(name)} {got}: fill in numbers, or name another column with --metric")
     names = ", ".join(map(shown, cells.header[:_MOST_NAMED]))
     names = f"{names}, …" if len(cells.header) > _MOST_NAMED else names
     known = "no column is a metric by its name (accuracy, val_loss, f1, …)"
