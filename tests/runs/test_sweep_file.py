@@ -55,6 +55,7 @@ class TestFile:
             ("seeds = 0", "f, line 1: the number of seeds must be 1 to 10000, got 0"),
             ("final = 1", "f, line 1: final must be true or false, got 1"),
             ("data = 1", "f, line 1: data must be a text, got 1"),
+            ('experiment = "a\\nb"', "f, line 1: experiment must be a text of one line, got 'a\\nb'"),
             ("grid = 3", "f, line 1: grid must be a table, begun by [grid], got 3"),
             ("[grid]\nkernel = []", "f, line 2: the kernel size must have at least one level, got none"),
             ("[grid]\nkernel = [3, 3]", "f, line 2: each level of the kernel size must be given once, got 3 twice"),

@@ -102,12 +102,18 @@ class TestParseOptions:
     def test_a_default_given_and_a_default_left_out_are_the_same(self):
         assert parse_options("cnn", {"dropout": "0.30"}) == parse_options("cnn", {})
 
-    def test_an_unknown_option_is_refused_with_those_that_exist(self):
+    @pytest.mark.parametrize(
+        ("name", "hint"),
+        [
+            ("dropuot", "did you mean dropout?"),
+            ("kernal_size", "did you mean kernel_size?"),
+            ("x", "its options: dropout (float, default 0.3), width (int, default 8)"),
+        ],
+    )
+    def test_an_unknown_option_is_refused_with_what_is_near_or_all_that_exist(self, name: str, hint: str):
         with pytest.raises(ValueError) as caught:
-            parse_options("cnn", {"dropuot": "0.4"})
-        assert str(caught.value) == (
-            "the model cnn has no option 'dropuot'; its options: dropout (float, default 0.3), width (int, default 8)"
-        )
+            parse_options("cnn", {name: "0.4"})
+        assert str(caught.value) == f"the model cnn has no option '{name}'; {hint}"
 
 
 class TestRanges:

@@ -229,7 +229,7 @@ def _read_file(context: typer.Context, file: Path, given: Mapping[str, Any]) -> 
     except UnicodeDecodeError as error:
         raise ValueError(f"{file} isn't text in UTF-8: {error.reason} at byte {error.start}") from error
     except OSError as error:
-        raise TrackerError(f"{file} cannot be read: {error.strerror or error}") from error
+        raise TrackerError(f"{file} cannot be read ({error.strerror or error}): give a TOML file") from error
     return parse_sweep(text, str(file))
 
 

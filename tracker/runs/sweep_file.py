@@ -30,8 +30,8 @@ from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from tracker.runs.options import Role, shown
-from tracker.runs.planned import LOGGED_OPTIONS
+from tracker.runs.options import Role, check_line, shown
+from tracker.runs.planned import LOGGED_OPTIONS, RUN_OPTIONS
 from tracker.runs.sweeps import SweepPlan, folds_of, level_of, levels_of, seeds_of, swept_option
 
 if TYPE_CHECKING:
@@ -182,6 +182,8 @@ def _is_option(key: str) -> bool:
 def _text(name: str, given: object) -> str:
     if not isinstance(given, str) or not given:
         raise ValueError(f"{name} must be a text, got {shown(given)}")
+    if longest := next((entry.longest for entry in RUN_OPTIONS if entry.name == name), 0):
+        check_line(name, given, longest)
     return given
 
 

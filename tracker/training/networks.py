@@ -18,6 +18,7 @@ import math
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -25,7 +26,7 @@ from urllib.parse import quote
 from tracker.bundled import NETWORKS
 from tracker.contained_files import read_regular
 from tracker.errors import TrainingError
-from tracker.runs import OptionValue, Range, check_line, check_range, reserved_for, shown, value_text
+from tracker.runs import LOGGED_OPTIONS, OptionValue, Range, check_line, check_range, reserved_for, shown, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -146,8 +147,10 @@ def parse_options(name: str, given: Mapping[str, str]) -> tuple[tuple[str, Optio
     """
     options = network_options(name)
     for unknown in sorted(given.keys() - {option.name for option in options}):
+        near = get_close_matches(unknown, [*LOGGED_OPTIONS, *(option.name for option in options)], n=1)
         listed = ", ".join(map(str, options)) or "none"
-        raise ValueError(f"the model {name} has no option {unknown!r}; its options: {listed}")
+        hint = f"did you mean {near[0]}?" if near else f"its options: {listed}"
+        raise ValueError(f"the model {name} has no option {unknown!r}; {hint}")
     return tuple((o.name, o.parse(given[o.name]) if o.name in given else o.default) for o in options)
 
 
