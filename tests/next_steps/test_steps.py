@@ -223,6 +223,14 @@ class TestWhyNoStep:
     def test_why_no_step_is_that_nothing_is_open(self) -> None:
         assert why_no_step(()) == "No further run is suggested."
 
+    def test_why_no_step_is_that_the_runs_are_not_of_tracker(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = [made(k, metrics={"val_auc": k / 10}, params={"k": str(k)}) for k in (1, 2)]
+        conclusions, steps = concluded(studied(*runs))
+        assert steps == ()
+        assert why_no_step(conclusions, has_commands=False).startswith(
+            "Questions remain open, but tracker has commands "
+        )
+
     @pytest.mark.parametrize(
         ("need", "why"),
         [

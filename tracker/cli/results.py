@@ -314,7 +314,7 @@ def next_command(
     steps = report.next_steps
     if not steps:
         unfinished = "No run has finished yet, so no further run is suggested."
-        log(why_no_step(report.conclusions) if report.entries else unfinished)
+        log(why_no_step(report.conclusions, has_commands=report.has_commands) if report.entries else unfinished)
     if form == "json":
         from tracker.render import render_next_json
 

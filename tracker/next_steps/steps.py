@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
 
 MOST_COMMANDS = 3  # that are suggested at once
+_OF_TRAININGS = {"best_configuration", "best_run", "option_effect"}  # kinds that further trainings bear on
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +147,12 @@ def seeds_commands(study: Study, run: int, seeds: Iterable[int], writer: Command
     return tuple(step.command for step in _steps(study, RunSpec(run), training, writer))
 
 
-def why_no_step(conclusions: Sequence[Conclusion]) -> str:
-    """Return why no run is suggested, given all conclusions with their commands."""
+def why_no_step(conclusions: Sequence[Conclusion], *, has_commands: bool = True) -> str:
+    """Return why no run is suggested, given all conclusions and whether any run can be trained again by a command."""
     reasons = (why for kind in kinds() for why in kind.why_no_run(of_kind(conclusions, kind)))
-    return next(reasons, "No further run is suggested.")
+    is_open = any(c.kind in _OF_TRAININGS and c.verdict in {"inconclusive", "confounded"} for c in conclusions)
+    own_alone = "Questions remain open, but tracker has commands only for runs that it trained itself."
+    return next(reasons, own_alone if is_open and not has_commands else "No further run is suggested.")
 
 
 def _trainable(

@@ -204,7 +204,7 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
         legend=tables.legend(report),
         rows=_rows(report, columns, linked, in_several=in_several),
         sections=Excerpt(sections, len(report.sections) - len(sections)),
-        why_no_step=why_no_step(report.conclusions),
+        why_no_step=why_no_step(report.conclusions, has_commands=report.has_commands),
         steps=tuple(_step(step, report.answers) for step in report.next_steps),
         notes=excerpt(_notes(entries), MOST_LINES),
         challenges=excerpt(report.challenges, MOST_LINES),

@@ -255,6 +255,11 @@ class Report:
         return sorted(entries, key=rank)
 
     @property
+    def has_commands(self) -> bool:
+        """Whether any run can be trained again by a command."""
+        return any(entry.command for entry in self.entries)
+
+    @property
     def across_data_sets(self) -> AcrossDataSets | None:
         """How configurations rank across several data sets; None if they aren't compared so."""
         found = (conclusion.details for conclusion in self.conclusions)
