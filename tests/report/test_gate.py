@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -159,6 +160,24 @@ class TestAnswerGate:
     def test_two_folds_are_too_few_whatever_the_seeds(self) -> None:
         runs = [*folds([0.0, 0.1], "0"), *folds([0.3, 0.5], "1", first=50)]
         assert "the two have 2 folds in common, and a test takes at least three" in asked(runs, "k=1", "k=2").sentence
+
+    @pytest.mark.parametrize(
+        ("losses", "sentence"),
+        [
+            ((0.2, 0.25, 0.5, math.nan), "over 3 matched pairs); it is not worse by"),
+            ((0.2, math.nan, math.nan, 0.4), "the candidate has 2 runs and the baseline 4 runs, and a test takes"),
+            ((math.nan,) * 4, "cannot tell yet: nothing can be compared; 4 runs of the candidate logged no number"),
+        ],
+    )
+    def test_runs_without_a_number_are_counted_apart(self, losses: Sequence[float], sentence: str) -> None:
+        runs = [
+            make_run(10 * k + seed, params={"k": str(k)}, seed=str(seed), metrics={"val_loss": loss})
+            for k, of_k in ((1, (0.6, 0.7, 0.8, 0.9)), (2, losses))
+            for seed, loss in enumerate(of_k)
+        ]
+        answer = asked(runs, "k=1", "k=2")
+        assert sentence in answer.sentence
+        assert "of the candidate logged no number for validation loss and do" in answer.sentence
 
     @pytest.mark.parametrize("margin", [-0.1, float("nan"), float("inf")])
     def test_a_margin_is_a_finite_size(self, margin: float) -> None:

@@ -241,7 +241,8 @@ def answer_gate(
         raise ValueError("the candidate is the baseline: name two configurations")
     if not 0 <= question.margin < math.inf:
         raise ValueError(f"the margin must be at least 0, got {question.margin:g}")
-    contrast = contrast_of(study.design, baseline, candidate)
+    measured = [[run for run in runs if _is_measured(study, run)] for runs in (baseline, candidate)]
+    contrast = contrast_of(study.design, *measured)
     analysis = _analysis(study, contrast)
     looks = analysis.looks if analysis else Looks(())
     confidence = 1 - question.doubt_at(looks)
@@ -249,8 +250,11 @@ def answer_gate(
     interval = None if effect is None else effect.interval_at(confidence)
     answer = Outcome.OPEN if interval is None else _answer(study, interval, question)
     names = [called_configuration(configuration_phrases(study.design, runs[0])) for runs in (candidate, baseline)]
-    commands = _commands(study, contrast, question, writer) if answer is Outcome.OPEN else _Further()
-    words = _Words(study, question, names[0], names[1], confidence)
+    commands = _Further()
+    if answer is Outcome.OPEN:  # a seed without a number would have none again
+        commands = _commands(study, contrast_of(study.design, baseline, candidate), question, writer)
+    left_out = (len(candidate) - len(measured[1]), len(baseline) - len(measured[0]))
+    words = _Words(study, question, names[0], names[1], confidence, left_out)
     return GateAnswer(
         answer=answer,
         sentence=words.sentence(answer, contrast, analysis, interval, commands),
@@ -271,6 +275,10 @@ def answer_gate(
         commands=commands.commands,
         series=question.series,
     )
+
+
+def _is_measured(study: Study, run: int) -> bool:
+    return study.results[run].score is not None or study.by_clip(run) is not None
 
 
 def _analysis(study: Study, contrast: Contrast) -> Analysis | None:
@@ -352,7 +360,7 @@ def _seeds_needed(study: Study, contrast: Contrast, question: Question, have: in
 
 def _distance(study: Study, contrast: Contrast, question: Question) -> float:
     """Return how far the difference is thought to be from where the answer changes, above 0."""
-    gains = [_gain(study, *pair) for pair in contrast.pairs]
+    gains = [_gain(study, *pair) for pair in contrast.pairs if all(_is_measured(study, run) for run in pair)]
     gain = sum(gains) / len(gains) if gains else 0.0
     nearest = 0.0 if question.require == "better" else -question.margin
     return abs(gain - nearest) or question.margin or study.margin
@@ -372,6 +380,7 @@ class _Words:
     candidate: str
     baseline: str
     confidence: float
+    left_out: tuple[int, int]  # runs of the candidate and of the baseline without a number for the metric
 
     def sentence(
         self,
@@ -382,13 +391,22 @@ class _Words:
         further: _Further,
     ) -> str:
         """Return the answer in one line, with what it rests on and what would tell more."""
+        if not contrast.repetitions and any(self.left_out):
+            return f"{answer}: nothing can be compared{self._left_out()}"
         if not contrast.repetitions:
             return f"{answer}: no run of the candidate was judged on the same validation clips as one of the baseline"
         if analysis is None or interval is None:
-            return f"{answer}: {self._untested(contrast)}{self._remedy(further)}"
+            return f"{answer}: {self._untested(contrast)}{self._left_out()}{self._remedy(further)}"
         seen = f"{self._seen(analysis)} ({self._interval(interval)}"
         over = f" over {self._trainings(contrast, analysis)})"
-        return f"{answer}: {seen}{over}{self._meaning(answer)}{self._remedy(further)}"
+        return f"{answer}: {seen}{over}{self._meaning(answer)}{self._left_out()}{self._remedy(further)}"
+
+    def _left_out(self) -> str:
+        """Return which runs don't count since they logged no number, NaN perhaps; nothing if all count."""
+        sides = zip(self.left_out, ("candidate", "baseline"), strict=True)
+        who = [f"{counted(number, 'run')} of the {side}" for number, side in sides if number]
+        count = "doesn't count" if sum(self.left_out) == 1 else "don't count"
+        return f"; {listing(who)} logged no number for {metric_words(self.study.metric)} and {count}" if who else ""
 
     def _untested(self, contrast: Contrast) -> str:
         """Return why there is no test: the pairs all differ by the same, or there are too few runs or folds."""
