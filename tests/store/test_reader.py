@@ -156,6 +156,16 @@ class TestReadExperiment:
         release.join()
         other.close()
 
+    def test_a_store_that_stays_locked_is_answered_with_what_to_do(
+        self, location: Location, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tracker.store.database.BUSY_S", 0.05)
+        send_run(location)
+        with closing(sqlite3.connect(location.database, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(StoreError, match=r"mlflow.db: another program has it locked; end that program, or try"):
+                read_experiment(location, "tracker")
+
     def test_read_experiment_changes_nothing_and_leaves_nothing(self, location: Location, tmp_path: Path) -> None:
         write_whole(location)
         before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}

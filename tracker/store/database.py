@@ -56,6 +56,7 @@ BUSY_S = 20.0  # seconds to wait for a writer's exclusive lock: MLflow's own wri
 _PRIMARY = 0xFF  # the part of SQLite's error codes that tells what kind of error it is
 
 # The kinds that waiting does not cure: a table that is missing, a page that is, another kind of file.
+_ONCE_FREE = "end that program, or try again once it is done"
 _DAMAGED = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _OF_TEXTS = frozenset({".csv", ".tsv", ".txt", ".md", ".json", ".yaml", ".yml", ".py", ".log"})  # no store ends so
 
@@ -305,7 +306,9 @@ def reading(database: Path) -> Iterator[sqlite3.Connection]:
                 "give another --tracking-uri or, if runs were uploaded to this one, run `tracker repair`",
             )
             raise BrokenError(f"{message}: {known if _shows_schema(database) else unknown}") from error
-        raise (BusyError if code == sqlite3.SQLITE_BUSY else UnreachableError)(message) from error
+        if code == sqlite3.SQLITE_BUSY:
+            raise BusyError(f"cannot read the store {database}: another program has it locked; {_ONCE_FREE}") from error
+        raise UnreachableError(message) from error
 
 
 def damage_of(error: BaseException | None) -> str:
@@ -371,7 +374,7 @@ def _copied(database: Path, folder: Path) -> Path:
                 return folder / database.name
     except OSError as error:
         raise UnreachableError(f"cannot read the store {database}: {error}") from error
-    raise BusyError(f"cannot read the store {database}: another program keeps writing to it")
+    raise BusyError(f"cannot read the store {database}: another program keeps writing to it; {_ONCE_FREE}")
 
 
 def _last_change(path: Path) -> tuple[int, int] | None:
