@@ -166,6 +166,10 @@ class TestSentence:
         ("val_loss", "text"),
         [
             (FALLING, "does not overfit: validation loss was still falling when training ended (lowest at epoch 10 of"),
+            (
+                [*FALLING, 0.06],
+                "does not overfit: validation loss fell over the second half of training (lowest at epoch 10",
+            ),
             ([1.0, 0.4, *[0.5, 0.51] * 4], "shows no sign of overfitting: after epoch 2, neither loss moves any more."),
         ],
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tracker.answers.answer import Answer
 from tracker.conclusions.conclusion import Table
-from tracker.conclusions.overfitting import Overfitting
+from tracker.conclusions.overfitting import Overfitting, end_text
 from tracker.wording import (
     NONE,
     begun,
@@ -94,8 +94,7 @@ def _example_text(findings: Findings, conclusion: Conclusion, details: Overfitti
     if courses[1] and (courses[0] or unit == "round" or details.overfits is False):
         text = f"After {run}'s best {unit}, {best:,}, {' and '.join(filter(None, courses))}."
         if details.overfits is False and details.still_falling:
-            ended = f"was still falling when training ended (lowest at {unit} {best:,} of {last:,})"
-            text = f"{begun(validation_loss)} of {run} {ended}."
+            text = f"{begun(validation_loss)} of {run} {end_text(details)}."
         elif details.overfits is False:
             text = f"After {run}'s best {unit}, {best:,}, neither loss moved by more than it fluctuates."
         elif last == best:

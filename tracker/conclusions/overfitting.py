@@ -240,11 +240,17 @@ def _curves_text(run: str, details: Overfitting) -> str:
     if details.overfits:
         return f"{capitalised(run)} overfits: after {unit} {best:,} of {last:,}, {validation} {rose}."
     if details.overfits is False and details.still_falling:
-        lowest = f"lowest at {unit} {best:,} of {last:,}"
-        return f"{capitalised(run)} does not overfit: {validation} was still falling when training ended ({lowest})."
+        return f"{capitalised(run)} does not overfit: {validation} {end_text(details)}."
     if details.overfits is False:
         return f"{capitalised(run)} shows no sign of overfitting: after {unit} {best:,}, neither loss moves any more."
     return f"Whether {run} overfits is unclear: {_why_unclear(details)}."
+
+
+def end_text(details: Overfitting) -> str:
+    """Return how a validation loss that was falling ended: ``was still falling … (lowest at epoch 10 of 10)``."""
+    best, last = details.best or 0, details.last or 0
+    fell = "was still falling when training ended" if best == last else "fell over the second half of training"
+    return f"{fell} (lowest at {details.unit} {best:,} of {last:,})"
 
 
 def _why_unclear(details: Overfitting) -> str:
