@@ -63,6 +63,11 @@ class TestGate:
         assert refused.err.startswith(said)
         assert refused.err.count("\n") == 1
 
+    def test_max_seeds_trains_nothing_if_the_runs_can_tell_or_have_as_many(self, tracker: Tracker) -> None:
+        told = tracker("gate", "--candidate", "good-0", "--baseline", "bad-0", "--max-seeds", "8")
+        assert (told.status, told.err) == (0, "")
+        assert tracker("gate", "--candidate", "once", "--baseline", "bad-0", "--max-seeds", "1").status == 3
+
     def test_json_is_as_the_published_schema_says(self, tracker: Tracker) -> None:
         assert PUBLISHED.read_text() == gate_schema(), "make schema writes it"
         validator = Draft202012Validator(json.loads(gate_schema()))

@@ -135,6 +135,14 @@ class TestAnswerGate:
         assert "the candidate has 1 run and the baseline 4 runs, and a test takes at least three" in answer.sentence
         assert answer.sentence.endswith(" ".join(answer.commands[-1]))
 
+    @pytest.mark.parametrize("most_seeds", [4, 6])
+    def test_no_more_seeds_are_suggested_than_may_be_trained(self, most_seeds: int) -> None:
+        answer = asked(RUNS, "kernel=3", "kernel=9", most_seeds=most_seeds, margin=0.3)
+        seeds = [int(command[command.index("--seeds") + 1]) for command in answer.commands]
+        assert sum(seeds) <= 2 * most_seeds - 5
+        with_all = asked(RUNS, "kernel=3", "kernel=5", most_seeds=4, require="better")
+        assert (with_all.answer, with_all.commands) == (Outcome.OPEN, ())
+
     def test_nothing_is_suggested_that_would_hardly_tell(self) -> None:
         answer = asked(RUNS, "kernel=3", "kernel=5", require="better", margin=0.001)
         assert answer.answer is Outcome.OPEN

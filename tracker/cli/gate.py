@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from tracker.cli.app import command
-from tracker.cli.console import print_document, print_error, print_result
-from tracker.cli.options import GateAnalysis, naming_params, read_runs, runs, with_analysis_options
+from tracker.cli.console import log, print_document, print_error, print_result
+from tracker.cli.options import (
+    GateAnalysis,
+    Jobs,
+    Yes,
+    naming_params,
+    read_runs,
+    runs,
+    whole_number,
+    with_analysis_options,
+)
+from tracker.cli.sweep import train_commands
 from tracker.errors import TrackerError
 from tracker.printable import decoded
+from tracker.runs.sweeps import COUNTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tracker.report.gate import GateAnswer
 
 _NOT_ASKED = 2  # the exit status where the question could not be asked
 
@@ -32,7 +49,7 @@ def _configuration(what: str) -> Any:
     "Answer whether a candidate is better, or not worse.",
     "tracker gate --baseline baseline=yes --candidate kernel=7,lr=1e-4",
     "tracker gate --baseline k3-lr0.001-s0 --candidate k7-lr0.001-s0 --require better",
-    "tracker gate --baseline baseline=yes --candidate 3f2a9c41 --series widths --format json",
+    "tracker gate --baseline baseline=yes --candidate 3f2a9c41 --series widths --max-seeds 8 --format json",
 )
 @with_analysis_options
 def gate(
@@ -53,6 +70,14 @@ def gate(
             "series let any through wrongly.",
         ),
     ] = None,
+    max_seeds: Annotated[
+        int | None,
+        whole_number(
+            "Train further seeds of both, up to so many of each, until the runs can tell", COUNTS, default="train none"
+        ),
+    ] = None,
+    jobs: Annotated[int | None, Jobs] = None,
+    yes: Annotated[bool, Yes] = False,
     form: Annotated[Literal["text", "json"], typer.Option("--format", help="One line, or JSON for programs.")] = "text",
     analysis: GateAnalysis,
 ) -> int:
@@ -61,13 +86,15 @@ def gate(
     The exit status is 0 if that holds, 1 if it does not, 3 if the runs cannot tell yet, and 2 if the question cannot be
     asked. Where they cannot tell, the line ends with the trainings that would.
     """
-    from tracker.recording.gate import gate as ask
     from tracker.render import render_gate_json
 
+    asked = analysis.question | {"require": require, "series": series}
     try:
-        found = read_runs(analysis.experiment, analysis.tracking_uri)
-        with naming_params():
-            answer = ask(found, baseline, candidate, require=require, series=series, **analysis.question)
+        if max_seeds is None:
+            answer = _ask(baseline, candidate, analysis, asked)
+        else:
+            train = partial(train_commands, jobs=jobs, yes=yes, show=log)
+            answer = _trained_and_asked(baseline, candidate, analysis, {**asked, "most_seeds": max_seeds}, train)
     except typer.BadParameter:
         raise
     except ValueError as error:
@@ -80,6 +107,28 @@ def gate(
     else:
         print_result(answer.sentence)
     return answer.exit_status
+
+
+def _ask(baseline: str, candidate: str, analysis: GateAnalysis, asked: Mapping[str, Any]) -> GateAnswer:
+    from tracker.recording.gate import gate as ask
+
+    found = read_runs(analysis.experiment, analysis.tracking_uri)
+    with naming_params():
+        return ask(found, baseline, candidate, **asked)
+
+
+def _trained_and_asked(
+    baseline: str, candidate: str, analysis: GateAnalysis, asked: Mapping[str, Any], train: Callable[..., int]
+) -> GateAnswer:
+    """Ask, and train what would tell, until the runs can tell or nothing more would."""
+    answer = _ask(baseline, candidate, analysis, asked)
+    trained: tuple[Sequence[str], ...] = ()
+    while answer.commands not in {(), trained}:
+        log(answer.sentence)
+        if train(answer.commands):
+            break
+        trained, answer = answer.commands, _ask(baseline, candidate, analysis, asked)
+    return answer
 
 
 @command("skill", "Print instructions for coding agents.", "tracker skill >> AGENTS.md")

@@ -25,7 +25,7 @@ from tracker.runs import LOGGED_OPTIONS, RUN_OPTIONS, Panel, Role, option_named
 from tracker.runs.sweeps import COUNTS, FOLDS, WRITEUP, RunList, SweepPlan, levels_of, seeds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tracker.recording.stores import LogTarget
     from tracker.recording.sweep import Sweep
@@ -180,8 +180,13 @@ def _sweep(context: typer.Context, values: Mapping[str, Any], own: Mapping[str, 
         context.fail(str(error))
 
 
-def train_commands(commands: Sequence[Sequence[str]], *, jobs: int | None, yes: bool) -> int:
-    """Train what some ``tracker run`` commands would, each data set's runs as a sweep; return the exit status."""
+def train_commands(
+    commands: Sequence[Sequence[str]], *, jobs: int | None, yes: bool, show: Callable[[str], None] = print_result
+) -> int:
+    """Train what some ``tracker run`` commands would, each data set's runs as a sweep; return the exit status.
+
+    `show` gets what standard output is for: the ids of the runs.
+    """
     from tracker.recording.sweep import open_sweep
 
     by_place: dict[tuple[Path | None, LogTarget], list[RunPlan]] = {}
@@ -192,7 +197,7 @@ def train_commands(commands: Sequence[Sequence[str]], *, jobs: int | None, yes: 
     for (data, target), listed in by_place.items():
         with open_sweep(RunList(tuple(listed)), data, target, ConsoleReporter(), jobs=jobs) as opened:
             log(str(opened))
-            status = max(status, _train(opened, yes=yes))
+            status = max(status, _train(opened, yes=yes, show=show))
     return status
 
 
@@ -243,7 +248,7 @@ def _is_wanted(opened: Sweep) -> bool:
     return is_wanted
 
 
-def _train(opened: Sweep, *, yes: bool) -> int:
+def _train(opened: Sweep, *, yes: bool, show: Callable[[str], None] = print_result) -> int:
     """Train a sweep, if a person wants that, and print the id of each run as soon as it is there."""
     if not (yes or _is_wanted(opened)):
         return 1
@@ -258,11 +263,11 @@ def _train(opened: Sweep, *, yes: bool) -> int:
             finished += 1
             line = f"{finished}/{total}  {outcome.name}: {_result(outcome)}"
             if sys.stdout.isatty():
-                print_result(f"{line}  {outcome.run_id}") if not outcome.is_old else None
+                show(f"{line}  {outcome.run_id}") if not outcome.is_old else None
             else:
                 if not outcome.is_old:
                     log(line)
-                print_result(str(outcome.run_id))
+                show(str(outcome.run_id))
     except KeyboardInterrupt as error:
         notice = f"interrupted: {finished} of {total} runs are finished; the same command continues"
         log(notice)

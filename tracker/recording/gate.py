@@ -54,6 +54,7 @@ def gate(
     require: Require = "not-worse",
     margin: float = 0.02,
     series: str | None = None,
+    most_seeds: int = 20,
     metric: str | None = None,
     minimise: bool | None = None,
     alpha: float = 0.05,
@@ -78,6 +79,8 @@ def gate(
         Names candidates that are tried one after another against one baseline: the probability that any of them is let
         through wrongly is at most `alpha`, however many there are and however often runs are added. It is kept in the
         store.
+    most_seeds : int
+        Of each configuration, in all, that `GateAnswer.commands` train.
     metric, minimise, alpha, seed_params, option_params, ignore
         As in `build_report`.
 
@@ -104,7 +107,7 @@ def gate(
         configuration_named(study, found, left_out, id_of(which)) for which in (baseline, candidate)
     )
     place = _take_place(runs, study, of_baseline, of_candidate, series) if series else None
-    question = Question(require, float(margin), study.alpha, place)
+    question = Question(require, float(margin), study.alpha, place, most_seeds)
     return answer_gate(study, of_baseline, of_candidate, question, CommandWriter(name, where))
 
 

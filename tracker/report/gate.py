@@ -67,7 +67,6 @@ Require = Literal["better", "not-worse"]
 
 _ENOUGH = 0.8  # chance of an answer that is worth the trainings
 _TOO_RARE = 0.5  # chance below which nothing is suggested
-_MOST_SEEDS = 20  # of each configuration, in all, that are suggested
 
 
 class Outcome(StrEnum):
@@ -97,6 +96,7 @@ class Question:
         0.05  # probability of a wrong `HOLDS` at any look at any candidate of the series, and of such `FAILS`
     )
     series: SeriesPlace | None = None
+    most_seeds: int = 20  # of each configuration, in all, that are suggested
 
     @property
     def doubt(self) -> float:
@@ -347,7 +347,9 @@ def _seeds_needed(study: Study, contrast: Contrast, question: Question, have: in
     """Return how many seeds each configuration should have, and the chance of an answer then, if that is known."""
     at_level = replace(study, alpha=question.doubt)
     distance, run = _distance(study, contrast, question), contrast.repetitions[0][0][0]
-    numbers = range(max(FEWEST_PAIRS, have + 1), max(_MOST_SEEDS, have + 1) + 1)
+    numbers = range(max(FEWEST_PAIRS, have + 1), question.most_seeds + 1)
+    if not numbers:
+        return have, 0.0
     found = chance_with(at_level, contrast, run, numbers[0], 1, distance)
     if found is None:
         return max(FEWEST_PAIRS, min(2 * have, numbers[-1])), None
