@@ -7,7 +7,7 @@ OTHER_MLFLOW := 2.22.5 1.30.1
 # Without byte code TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test lint types check wheel truth faults faults-short hostile hostile-short compat schema lock clean
+.PHONY: install demo test lint types check wheel truth faults faults-short hostile hostile-short compat team schema lock clean
 
 install: .venv/installed
 
@@ -70,6 +70,10 @@ hostile-short: install
 # Stores of other versions of MLflow, with artifacts in S3, on PostgreSQL and MariaDB, are read as what was logged to them.
 compat: install $(OTHER_MLFLOW:%=.compat/mlflow-%) .compat/drivers
 	$(BIN)/python -m bench.compat --versions $(OTHER_MLFLOW)
+
+# A sweep into a server on PostgreSQL that is restarted meanwhile.
+team: install .compat/drivers
+	$(BIN)/python -m bench.team
 
 # Its own SQLAlchemy, as MLflow 2.22 doesn't know 2.1, and setuptools, as MLflow 1.30 needs its pkg_resources.
 .compat/mlflow-%:

@@ -93,9 +93,11 @@ class Bench:
             raise SkipError(f"{module} is not installed in {self.folder / 'drivers'}")
 
     @contextmanager
-    def server(self, version: str | None, environment: Mapping[str, str], *options: str) -> Iterator[str]:
+    def server(
+        self, version: str | None, environment: Mapping[str, str], *options: str, port: int = 0
+    ) -> Iterator[str]:
         """Run an MLflow server, and yield its address."""
-        port = free_port(0)
+        port = free_port(port)
         program = str(Path(self.python(version)).with_name("mlflow"))
         command = [program, "server", "--host", HOST, "--port", str(port), "--workers", "1"]
         programs = os.pathsep.join([str(Path(program).parent), environment.get("PATH", "")])  # gunicorn, for example
@@ -253,6 +255,13 @@ def on_s3(bench: Bench, store: str, version: str | None, *, proxied: bool) -> No
 
 def on_postgres(bench: Bench, store: str, version: str | None) -> None:
     """Try a server on PostgreSQL, and the database itself."""
+    with postgres(bench) as uri:
+        on_database(bench, store, version, uri, "psycopg2")
+
+
+@contextmanager
+def postgres(bench: Bench) -> Iterator[str]:
+    """Run PostgreSQL, and yield the URI of an empty database."""
     bench.driver("psycopg2")
     programs = program_folder("initdb", "/usr/lib/postgresql/*/bin")
     user = "postgres" if os.geteuid() == 0 else None
@@ -267,8 +276,7 @@ def on_postgres(bench: Bench, store: str, version: str | None) -> None:
     with running(argv, os.environ, folder, user=user):
         probe = [str(programs / "pg_isready"), "-h", HOST, "-p", str(port)]
         wait_for(lambda: subprocess.run(probe, capture_output=True, check=True))
-        uri = f"postgresql://postgres:s3cret@{HOST}:{port}/postgres"
-        on_database(bench, store, version, uri, "psycopg2")
+        yield f"postgresql://postgres:s3cret@{HOST}:{port}/postgres"
 
 
 def on_mysql(bench: Bench, store: str, version: str | None) -> None:
