@@ -92,9 +92,8 @@ class Question:
 
     require: Require = "not-worse"
     margin: float = 0.02  # differences up to this are too small to matter, in the unit of the metric
-    alpha: float = (
-        0.05  # probability of a wrong `HOLDS` at any look at any candidate of the series, and of such `FAILS`
-    )
+    # probability of a wrong `HOLDS` at any look at any candidate of the series; of a wrong `FAILS` alike
+    alpha: float = 0.05
     series: SeriesPlace | None = None
     most_seeds: int = 20  # of each configuration, in all, that are suggested
 
