@@ -74,7 +74,7 @@ def detections(measured: Sequence[Measured]) -> list[Detection]:
 
 
 def _is_valid(name: str, clips: int, nulls: Sequence[tuple[OneOption, Tally]]) -> bool:
-    """Tell whether a test holds the goal at each noise on so many clips, and over all settings with as many seeds."""
+    """Return whether a test holds the goal at each noise on so many clips, and over all settings with as many seeds."""
     here = (tally[name] for at, tally in nulls if at.clips == clips)
     together = reduce(add, (tally[name] for _, tally in nulls))
     return together.meets() and all(share.meets() for share in here)
