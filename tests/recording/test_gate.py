@@ -73,6 +73,14 @@ class TestSeries:
             asked(store, "3", "5")
 
     @pytest.mark.usefixtures("log")
+    def test_a_question_that_cannot_be_asked_takes_no_place(self, store: Store) -> None:
+        with pytest.raises(ValueError, match="the candidate is the baseline"):
+            asked(store, "3", "3")
+        with pytest.raises(ValueError, match="the margin must be at least 0"):
+            gate(load_runs(store, "tracker"), "kernel=3", "kernel=5", series="a", margin=-1)
+        assert asked(store, "3", "7").series.candidate == 1
+
+    @pytest.mark.usefixtures("log")
     def test_a_series_is_against_one_baseline(self, store: Store) -> None:
         asked(store, "3", "5")
         with pytest.raises(TrackerError, match="the series 'a' is against another baseline than k7-s0"):

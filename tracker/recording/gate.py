@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 import msgspec
@@ -106,8 +107,9 @@ def gate(
     of_baseline, of_candidate = (
         configuration_named(study, found, left_out, id_of(which)) for which in (baseline, candidate)
     )
-    place = _take_place(runs, study, of_baseline, of_candidate, series) if series else None
-    question = Question(require, float(margin), study.alpha, place, most_seeds)
+    question = Question(require, float(margin), study.alpha, most_seeds=most_seeds)
+    if series:
+        question = replace(question, series=_take_place(runs, study, of_baseline, of_candidate, series))
     return answer_gate(study, of_baseline, of_candidate, question, CommandWriter(name, where))
 
 

@@ -97,6 +97,10 @@ class Question:
     series: SeriesPlace | None = None
     most_seeds: int = 20  # of each configuration, in all, that are suggested
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.margin < math.inf:
+            raise ValueError(f"the margin must be at least 0, got {self.margin:g}")
+
     @property
     def doubt(self) -> float:
         """What the interval may leave out on both sides, at all looks at this candidate together."""
@@ -220,9 +224,11 @@ def _levels_of(name: str, value: str) -> dict[str, str]:
 
 
 def repetitions(study: Study, baseline: Sequence[int], candidate: Sequence[int]) -> float | None:
-    """Return how many repetitions the two configurations have now, as `Looks.sizes`; None if too few to be compared."""
-    contrast = contrast_of(study.design, baseline, candidate)
-    analysis = _analysis(study, contrast)
+    """Return how many repetitions the two configurations have now, as `Looks.sizes`; None if too few to be compared.
+
+    Raises ValueError as `answer_gate`.
+    """
+    analysis = _analysis(study, _measured(study, baseline, candidate))
     return analysis.looks.sizes[-1] if analysis and analysis.looks.sizes else None
 
 
@@ -234,14 +240,9 @@ def answer_gate(
     Raises
     ------
     ValueError
-        If both are the same configuration, or the margin is negative.
+        If both are the same configuration.
     """
-    if set(baseline) & set(candidate):
-        raise ValueError("the candidate is the baseline: name two configurations")
-    if not 0 <= question.margin < math.inf:
-        raise ValueError(f"the margin must be at least 0, got {question.margin:g}")
-    measured = [[run for run in runs if _is_measured(study, run)] for runs in (baseline, candidate)]
-    contrast = contrast_of(study.design, *measured)
+    contrast = _measured(study, baseline, candidate)
     analysis = _analysis(study, contrast)
     looks = analysis.looks if analysis else Looks(())
     confidence = 1 - question.doubt_at(looks)
@@ -252,8 +253,8 @@ def answer_gate(
     commands = _Further()
     if answer is Outcome.OPEN:  # a seed without a number would have none again
         commands = _commands(study, contrast_of(study.design, baseline, candidate), question, writer)
-    left_out = (len(candidate) - len(measured[1]), len(baseline) - len(measured[0]))
-    words = _Words(study, question, names[0], names[1], confidence, left_out)
+    of_candidate, of_baseline = (sum(not _is_measured(study, run) for run in runs) for runs in (candidate, baseline))
+    words = _Words(study, question, names[0], names[1], confidence, (of_candidate, of_baseline))
     return GateAnswer(
         answer=answer,
         sentence=words.sentence(answer, contrast, analysis, interval, commands),
@@ -273,6 +274,15 @@ def answer_gate(
         chance=commands.chance,
         commands=commands.commands,
         series=question.series,
+    )
+
+
+def _measured(study: Study, baseline: Sequence[int], candidate: Sequence[int]) -> Contrast:
+    """Set those runs of two configurations against each other that have a number."""
+    if set(baseline) & set(candidate):
+        raise ValueError("the candidate is the baseline: name two configurations")
+    return contrast_of(
+        study.design, *([run for run in runs if _is_measured(study, run)] for runs in (baseline, candidate))
     )
 
 
