@@ -23,7 +23,7 @@ import soundfile
 from tests.lazy import Lazy
 from tracker.conclusions import conclude, with_sentence
 from tracker.next_steps.command_line import CommandWriter
-from tracker.next_steps.steps import NextStep, next_steps, with_commands
+from tracker.next_steps.steps import NextStep, in_one_list, next_steps, with_commands
 from tracker.report import RunEntry
 from tracker.runs import Curve, EpochPredictions, Predictions, Run, UsedDataset
 from tracker.runs.events import Attached, DatasetUsed, Ended, EpochDone, Measured, Started, Tagged
@@ -189,7 +189,7 @@ def concluded(study: Study, experiment: str = "tracker") -> tuple[tuple[Conclusi
     writer = CommandWriter(experiment)
     wording, settled = wording_of(study), with_commands(study, conclude(study), writer)
     conclusions = tuple(with_sentence(conclusion, wording) for conclusion in settled)
-    return conclusions, next_steps(study, conclusions, writer)
+    return conclusions, in_one_list([next_steps(study, conclusions, writer)])
 
 
 def sentences_of(study: Study, kind: str) -> list[str]:

@@ -11,13 +11,12 @@ from tracker.conclusions.conclusion import Conclusion
 from tracker.conclusions.contrasts import CROSSED, ContrastEffect, Need
 from tracker.conclusions.option_effect import MOST_PAIRS, OptionEffect
 from tracker.next_steps.command_line import shell_line
-from tracker.next_steps.steps import why_no_step
+from tracker.next_steps.steps import NextStep, in_one_list, why_no_step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.builders import MakeRun, MakeRuns, MakeStudy
-    from tracker.next_steps.steps import NextStep
     from tracker.runs import Run
     from tracker.study.study import Study
 
@@ -217,6 +216,45 @@ class TestNextSteps:
         ]
         _, steps = settled(studied(*runs))
         assert steps[0].why == "matched pairs for learning rate 1 instead of 0.1 and for kernel size 5 instead of 3"
+
+
+class TestSuggestions:
+    def test_the_first_has_most_chance_a_minute_and_its_steps_one_number(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        rng = np.random.default_rng(2)
+        draw = lambda p: "".join(rng.choice(["0", "1"], 200, p=[1 - p, p]))  # noqa: E731
+        base = {"kernel_size": "3", "learning_rate": "0.1"}
+        levels = [(0.8, {}), (0.5, {"kernel_size": "5"}), (0.77, {"learning_rate": "1"})]
+        runs = [
+            made(10 * i, draw(right), base | changes, val_loss=[0.9, 0.8], epoch_seconds=[30.0] * 2)
+            for i, (right, changes) in enumerate(levels)
+        ]
+        _, steps = settled(studied(*runs))
+        assert [step.suggestion for step in steps] == [1, 1, 2]
+        assert steps[0].command[3] != steps[1].command[3]  # the kernel, whose levels differ most
+        assert steps[0].minutes == pytest.approx(steps[0].estimated_seconds / 60)
+        assert steps[0].chance.power > steps[2].chance.power
+
+    def test_a_first_look_has_the_number_of_pairs_with_most_chance_for_each(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        rng = np.random.default_rng(2)
+        draw = lambda p: "".join(rng.choice(["0", "1"], 300, p=[1 - p, p]))  # noqa: E731
+        params = {"kernel_size": "3", "learning_rate": "0.1"}
+        runs = made(0, draw(0.85), params), made(1, draw(0.65), params | {"kernel_size": "5"})
+        _, steps = settled(studied(*runs))
+        assert [step.command[-1] for step in steps] == ["3", "3"]  # besides the pair that is there
+        assert steps[0].chance.power > 0.5
+
+    def test_of_several_data_sets_come_in_turn_and_whole(self) -> None:
+        pair = [NextStep(("tracker", "run", kernel), ("k",), "", None, chance_of="k") for kernel in "35"]
+        alone = [NextStep(("tracker", "run", "7"), ("b",), "", None, chance_of="b")]
+        found = in_one_list([alone, pair])
+        assert [(step.suggestion, step.outlook) for step in found] == [
+            (1, ""), (2, "together with step 3, "), (2, "together with step 2, "),
+        ]  # fmt: skip
+        assert in_one_list([pair, pair, alone])[2].command == alone[0].command
 
 
 class TestWhyNoStep:

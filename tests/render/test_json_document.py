@@ -126,6 +126,7 @@ class TestRenderJson:
                 "chance": 0.31,
                 "effect": 0.1,
                 "estimated_seconds": 62.0,
+                "suggestion": 1,
             }
         ]
         assert found["excluded"] == [{"run_id": "f" * 32, "reason": "failed"}]

@@ -175,11 +175,11 @@ class PlannedRun:
     chance: Chance | None = None  # of the test once all runs planned for the conclusion are there; None without one
 
 
-def further_seeds(study: Study, run: int, *, by_clip: bool = False) -> PlannedRun:
-    """Bring a run's configuration to three seeds; repetitions whose clips are not known count only if not `by_clip`."""
+def further_seeds(study: Study, run: int, number: int = FEWEST_PAIRS, *, by_clip: bool = False) -> PlannedRun:
+    """Bring a run's configuration to so many seeds; if `by_clip`, those known clip by clip alone count."""
     have = seeds_of(study, repetitions_of(study, run, by_clip=by_clip))
     taken = seeds_of(study, repetitions_of(study, run))
-    seeds = filled_up(sorted(have), FEWEST_PAIRS, taken) - have
+    seeds = filled_up(sorted(have), number, taken) - have
     return PlannedRun(RunSpec(run), seeds, f"more seeds of run {study.results[run].number}")
 
 

@@ -319,15 +319,16 @@ def chance_with(
     return Chance(effect, crossed_power(variance, pairs, effect, study.alpha, tests, before), detectable)
 
 
-def pairs_worth_running(study: Study, contrast: Contrast, most: int, tests: int) -> int:
+def pairs_worth_running(study: Study, contrast: Contrast | None, run: int, most: int, tests: int) -> int | None:
     """Return how many matched pairs in all, at most `most`, have the most chance of a verdict for each new one.
 
-    Among those with at least an even chance; `most` if none have it.
+    Among those with at least an even chance; None if none have it.
     """
-    run, have = contrast.pairs[0][0], len(largest_set(study, contrast)[1])
-    chances = {pairs: chance_with(study, contrast, run, pairs, tests) for pairs in range(have + 1, most + 1)}
+    have = len(largest_set(study, contrast)[1]) if contrast else 0
+    numbers = range(max(FEWEST_PAIRS, have + 1), most + 1)
+    chances = {pairs: chance_with(study, contrast, run, pairs, tests) for pairs in numbers}
     each = {pairs: chance.power / (pairs - have) for pairs, chance in chances.items() if chance and chance.power >= 0.5}
-    return max(each, key=each.__getitem__, default=most)
+    return max(each, key=each.__getitem__, default=None)
 
 
 def _usual_variance(study: Study, clips: ClipSet) -> PairVariance | None:

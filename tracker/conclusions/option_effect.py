@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from tracker.wording import Wording
 
 MOST_PAIRS = 20  # matched pairs of a contrast, in all, beyond which no command is suggested
+_MOST_AT_FIRST = 6  # matched pairs suggested for a first test: they show what further ones would tell
 _MOST_AT_ONCE = 2  # options that become testable by the few commands that are suggested at once
 MOST_CONTRASTS = 50  # contrasts of one option that are listed: those with the smallest p-values
 _MOST_NAMED = 5  # options that are named as having changed with another, if very many did
@@ -468,14 +469,15 @@ def _pairs_to_reach(study: Study, contrast: Contrast, effect: ContrastEffect, te
     """Return how many matched pairs in all are worth having; None if no small number of them is."""
     if contrast.is_final:
         return None
+    run = contrast.repetitions[0][0][0]
     if effect.p_value is None and len(largest_set(study, contrast)[1]) < FEWEST_PAIRS:
-        return FEWEST_PAIRS
+        return pairs_worth_running(study, contrast, run, _MOST_AT_FIRST, tests) or FEWEST_PAIRS
     most = effect.need.pairs if effect.need else None
-    return None if most is None or most > MOST_PAIRS else pairs_worth_running(study, contrast, most, tests)
+    return None if most is None or most > MOST_PAIRS else pairs_worth_running(study, contrast, run, most, tests) or most
 
 
 def _vary_alone(study: Study, option: str, tests: int) -> list[PlannedRun]:
-    """Change the option alone, starting from the best run that has it, under three seeds; nothing if it cannot act."""
+    """Change the option alone, starting from the best run that has it, for a first test; nothing if it cannot act."""
     best = best_having(study, option)
     own = study.design.level(best, option)
     ranked = [study.design.level(run, option) for run in study.ranking if study.design.has(run, option)]
@@ -485,8 +487,9 @@ def _vary_alone(study: Study, option: str, tests: int) -> list[PlannedRun]:
         return []
     changes = ((option, target), *(_network_options(study, best, target) if option == NETWORK else ()))
     why = f"run {study.results[best].number} with {change_words(option, own, target)}"
-    chance = chance_with(study, None, best, FEWEST_PAIRS, tests)
-    base = further_seeds(study, best, by_clip=True)
+    pairs = pairs_worth_running(study, None, best, _MOST_AT_FIRST, tests) or FEWEST_PAIRS
+    chance = chance_with(study, None, best, pairs, tests)
+    base = further_seeds(study, best, pairs, by_clip=True)
     have = seeds_of(study, repetitions_of(study, best, by_clip=True))
     return [replace(base, chance=chance), PlannedRun(RunSpec(best, changes), have | base.seeds, why, chance)]
 

@@ -36,7 +36,15 @@ class NextStep:
     estimated_seconds: float | None
     # of the likeliest of them, once all commands that bear on it have been run; None if nothing is tested
     chance: Chance | None = None
+    chance_of: str = ""  # id of that conclusion
     outlook: str = ""  # the chance in words: ``this would detect a difference of 5 points about 3 times in 10``
+    # the steps of the first suggestion, run together, give one question its chance, the most for each minute of all
+    suggestion: int = 1
+
+    @property
+    def minutes(self) -> float | None:
+        """The estimated time in minutes."""
+        return None if self.estimated_seconds is None else self.estimated_seconds / 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +55,14 @@ class _Training:
     answers: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     chances: tuple[tuple[Chance, str], ...] = ()  # each with the id of its conclusion
+    suggestion: int = 1
 
     def and_for(self, planned: PlannedRun, conclusion_id: str) -> _Training:
         """Return the training with one more conclusion that it serves."""
         reasons = self.reasons if planned.why in self.reasons else (*self.reasons, planned.why)
         chances = self.chances if planned.chance is None else (*self.chances, (planned.chance, conclusion_id))
-        return _Training(self.seeds | planned.seeds, (*self.answers, conclusion_id), reasons, chances)
+        answers = (*self.answers, conclusion_id)
+        return _Training(self.seeds | planned.seeds, answers, reasons, chances, self.suggestion)
 
 
 _Plan = dict["RunSpec", _Training]
@@ -86,20 +96,43 @@ def next_steps(study: Study, conclusions: Sequence[Conclusion], writer: CommandW
         added = {found: cost(wider[found]) - cost(plan) for found in fitting}
         power = {found: _power(still_open[found]) for found in fitting}
         chosen = max(fitting, key=lambda found: (not added[found], power[found] / (added[found] or 1.0)))
-        plan = wider[chosen]
+        number = max((training.suggestion for training in plan.values()), default=0) + 1
+        plan = {spec: replace(tr, suggestion=number) if spec not in plan else tr for spec, tr in wider[chosen].items()}
         del still_open[chosen]
     of_plan = [(step, tr) for spec, tr in plan.items() for step in _steps(study, spec, tr, writer)]
-    return tuple(_with_outlook(study, step, training, [other for other, _ in of_plan]) for step, training in of_plan)
+    return tuple(_with_outlook(study, step, training) for step, training in of_plan)
 
 
-def _with_outlook(study: Study, step: NextStep, training: _Training, steps: Sequence[NextStep]) -> NextStep:
-    """Return one of the steps with its best chance in words, and which others that chance takes as well."""
+def in_one_list(of_each: Iterable[Sequence[NextStep]]) -> tuple[NextStep, ...]:
+    """Return the steps of several data sets, a suggestion of each in turn, as many as `MOST_COMMANDS` allow.
+
+    Their outlook says which other steps the chance takes as well.
+    """
+    suggestions = [
+        (number, place, [step for step in steps if step.suggestion == number])
+        for place, steps in enumerate(of_each)
+        for number in dict.fromkeys(step.suggestion for step in steps)
+    ]
+    chosen: list[NextStep] = []
+    for _, _, steps in sorted(suggestions, key=lambda found: found[:2]):
+        if len(chosen) + len(steps) <= MOST_COMMANDS:
+            number = chosen[-1].suggestion + 1 if chosen else 1
+            chosen += [replace(step, suggestion=number) for step in steps]
+    return tuple(replace(step, outlook=f"{_together(step, chosen)}{step.outlook}") for step in chosen)
+
+
+def _together(step: NextStep, steps: Sequence[NextStep]) -> str:
+    others = [str(number) for number, other in enumerate(steps, start=1)
+              if step.chance_of in other.answers and other != step]  # fmt: skip
+    return f"together with {'step' if len(others) == 1 else 'steps'} {listing(others)}, " if others else ""
+
+
+def _with_outlook(study: Study, step: NextStep, training: _Training) -> NextStep:
+    """Return a step with its best chance, in words too."""
     if not training.chances:
         return step
     chance, answer = max(training.chances, key=lambda of_one: of_one[0].power)
-    others = [str(number) for number, other in enumerate(steps, start=1) if answer in other.answers and other != step]
-    together = f"together with {'step' if len(others) == 1 else 'steps'} {listing(others)}, " if others else ""
-    return replace(step, chance=chance, outlook=f"{together}{_outlook(study, chance)}")
+    return replace(step, chance=chance, chance_of=answer, outlook=_outlook(study, chance))
 
 
 def _power(runs: Sequence[PlannedRun]) -> float:
@@ -178,7 +211,8 @@ def _steps(study: Study, spec: RunSpec, training: _Training, writer: CommandWrit
         command = _command(study, spec, writer, seeds[start], end - start)
         if command is not None:
             estimated = None if seconds is None else round(seconds * (end - start), 1)
-            yield NextStep(command, training.answers, _reasons_text(training.reasons), estimated)
+            why = _reasons_text(training.reasons)
+            yield NextStep(command, training.answers, why, estimated, suggestion=training.suggestion)
         start = end
 
 

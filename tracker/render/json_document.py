@@ -129,6 +129,7 @@ class StepDocument:
     chance: Annotated[float | None, "that the test detects a true effect of the size `effect`; null without a test"]
     effect: Annotated[float | None, "in the unit of the primary metric"]
     estimated_seconds: float | None
+    suggestion: Annotated[int, "steps of one number are run together; those of 1 have the most chance for their time"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +296,7 @@ def _step(step: NextStep) -> StepDocument:
         chance=step.chance.power if step.chance else None,
         effect=step.chance.effect if step.chance else None,
         estimated_seconds=step.estimated_seconds,
+        suggestion=step.suggestion,
     )
 
 

@@ -6,7 +6,6 @@ import math
 import re
 from collections import defaultdict
 from dataclasses import replace
-from itertools import islice
 from statistics import fmean, median, pstdev, stdev
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from tracker.answers import Findings, answer_all
 from tracker.answers.limits import shared_limits
 from tracker.conclusions import conclude, with_sentence
 from tracker.next_steps.command_line import HERE, CommandWriter, Where
-from tracker.next_steps.steps import MOST_COMMANDS, next_steps, with_commands
+from tracker.next_steps.steps import in_one_list, next_steps, with_commands
 from tracker.report import headline
 from tracker.report.data_and_method import data_and_method
 from tracker.report.model import DataSetSection, Excluded, Report, RunEntry, Section
@@ -155,9 +154,7 @@ def _without_shared_limits(
 
 def _next_steps(findings: Sequence[Findings], writer: CommandWriter) -> tuple[NextStep, ...]:
     """Return what to run next; of several data sets the first steps of each, in turn."""
-    of_each = [next_steps(found.study, found.conclusions, writer) for found in findings]
-    in_turn = (steps[place] for place in range(MOST_COMMANDS) for steps in of_each if place < len(steps))
-    return tuple(islice(in_turn, MOST_COMMANDS))
+    return in_one_list(next_steps(found.study, found.conclusions, writer) for found in findings)
 
 
 def _section(findings: Findings, standing: Standing, writer: CommandWriter) -> Section:
