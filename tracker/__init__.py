@@ -24,8 +24,10 @@ if TYPE_CHECKING:
         sync,
         tag,
         train,
+        train_next,
     )
     from tracker.errors import TrackerError
+    from tracker.recording.answering import Answered
     from tracker.recording.gate import GateAnswer, gate
     from tracker.recording.reporter import LoggingReporter, PrintReporter, Reporter, SilentReporter
     from tracker.recording.reports import Comparison, Report, build_report, compare, log_report
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Answered",
     "Comparison",
     "ExperimentRuns",
     "Fold",
@@ -70,10 +73,12 @@ __all__ = [
     "sync",
     "tag",
     "train",
+    "train_next",
 ]
 
 _NAMES = {  # where names are that `tracker.api` does not define
     "tracker.errors": ("TrackerError",),
+    "tracker.recording.answering": ("Answered",),
     "tracker.recording.gate": ("GateAnswer", "gate"),
     "tracker.recording.reporter": ("LoggingReporter", "PrintReporter", "Reporter", "SilentReporter"),
     "tracker.recording.reports": ("Comparison", "Report", "build_report", "compare", "log_report"),

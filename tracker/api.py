@@ -56,12 +56,14 @@ from tracker.store import now_ms
 from tracker.wording import NEAR_WORD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date
 
+    from tracker.next_steps.command_line import Argv
+    from tracker.recording.answering import Answered
     from tracker.recording.reporter import Reporter
     from tracker.recording.script_run import ScriptRun
-    from tracker.recording.sweep import SweepResult
+    from tracker.recording.sweep import Sweep, SweepResult
     from tracker.recording.uploader import JournalProblem, OtherStore, Repaired, UploadResult
     from tracker.runs import RunPlan
     from tracker.runs.sweeps import Levels, SweepPlan
@@ -203,6 +205,73 @@ def sweep(
         reporter.warn(f"run {outcome.name} failed: {outcome.error}")
     found = read_experiment_runs(store, target.experiment) if len(failures) < len(outcomes) else ()
     return SweepResult(tuple(run for run in found if ids & {*run.ids}), failures)
+
+
+@names_for_flags()
+def train_next(
+    budget: str | float,
+    *,
+    jobs: int | None = None,
+    experiment: str | None = None,
+    tracking_uri: str | Path | None = None,
+    metric: str | None = None,
+    minimise: bool | None = None,
+    alpha: float = 0.05,
+    margin: float = 0.05,
+    seed_params: Iterable[str] = (),
+    option_params: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+    reporter: Reporter | None = None,
+) -> Answered:
+    """Train the runs that would tell most, look again, and so on until the questions are answered or time is spent.
+
+    Parameters
+    ----------
+    budget : str or float
+        A time such as ``"30m"`` or ``"1h30m"``, or a number of seconds. A run that would take more than what is left,
+        by the median time of the runs so far, isn't started.
+    jobs : int, optional
+        As in `sweep`.
+    metric, minimise, alpha, margin, seed_params, option_params, ignore
+        As in `build_report`.
+
+    Raises
+    ------
+    ValueError
+        If the budget is none, or an argument is not what it must be.
+    TrackerError
+        If there are no runs, or as in `sweep`. A run that fails is among `trained.failures`.
+    """
+    from tracker.recording.answering import Trained, answer_questions, checked_seconds, train_commands
+    from tracker.recording.reporter import WarnOnce
+    from tracker.recording.reports import Report, build_report
+
+    reporter, seconds = WarnOnce(checked_reporter(reporter)), checked_seconds(budget)
+    store = _store(tracking_uri)
+    name = _experiment(experiment, store)
+    question: dict[str, Any] = {"metric": metric, "minimise": minimise, "alpha": alpha, "margin": margin}
+    question |= {"seed_params": seed_params, "option_params": option_params, "ignore": ignore}
+
+    def look() -> Report:
+        found = read_experiment_runs(store, name, by_epoch=0)
+        for problem in found.problems:
+            reporter.warn(problem)
+        return build_report(found, **question)
+
+    def follow(opened: Sweep) -> Trained:
+        outcomes = tuple(opened.train())
+        if unsent := opened.upload():
+            reporter.log(unsent)
+        new = (str(outcome.run_id) for outcome in outcomes if outcome.run_id and not outcome.is_old)
+        return Trained(tuple(new), tuple(outcome for outcome in outcomes if outcome.error))
+
+    def train_round(commands: Sequence[Argv], may_start: Callable[[], bool]) -> Trained:
+        return train_commands(commands, follow, reporter, jobs=jobs, may_start=may_start)
+
+    answered = answer_questions(look, train_round, seconds, reporter.log, jobs=jobs)
+    for outcome in answered.trained.failures:
+        reporter.warn(f"run {outcome.name} failed: {outcome.error}")
+    return answered
 
 
 def _sweep_plan(

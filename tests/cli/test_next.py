@@ -75,6 +75,20 @@ class TestTheCommands:
         assert "\x1b" not in result.out + result.err
 
 
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (["--budget", "30m"], "it is the time to train in: give --run too"),
+            (["--run", "--budget", "30"], "must be a time above 0 such as 30m, 2h, 90s or 1h30m, got '30'"),
+        ],
+    )
+    def test_a_budget_is_a_time_to_train_in(self, tracker: Tracker, words: list[str], message: str) -> None:
+        result = tracker("next", *words)
+        assert (result.status, result.out) == (2, "")
+        assert f"{message} (see tracker next --help)" in result.err
+
+
 class TestNothingToDo:
     def test_nothing_to_do_is_said_on_standard_error_where_no_command_would_settle_anything(
         self, tracker: Tracker, log_run: LogRun

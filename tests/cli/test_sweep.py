@@ -8,10 +8,8 @@ import pytest
 
 import tracker as api
 from tests.running import TINY_NETWORK, Collected
-from tracker.cli.run import runs_of_command
 from tracker.journal.process_lock import locking
 from tracker.journal.reader import journals
-from tracker.runs import Plateau
 from tracker.runs.facts import training_plan
 
 if TYPE_CHECKING:
@@ -41,21 +39,6 @@ class TestASweep:
         assert plans[1] is not None
         assert (plans[0].is_final, plans[1].is_final) == (False, True)
         assert plans[0].id != plans[1].id
-
-
-class TestCommands:
-    @pytest.mark.usefixtures("tracker")
-    def test_a_command_of_next_is_read_as_the_runs_that_it_trains(
-        self, genres: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        words = f"tracker run --data {genres} --kernel 7 --plateau 0.3,10 --dropout 0.1 --seed 1 --seeds 2".split()
-        runs, data, target = runs_of_command(words)
-        assert [run.seed for run in runs] == [1, 2]
-        assert runs[0].configuration.plateau == Plateau(0.3, 10)
-        assert dict(runs[0].configuration.options)["dropout"] == 0.1
-        assert (data, target.experiment) == (genres, "tracker")
-        monkeypatch.setenv("TRACKER_DATA", str(genres))
-        assert runs_of_command(["env", "TRACKER_DATA=", "tracker", "run", "--kernel", "7"])[1] is None
 
 
 class TestBadInput:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.next_steps.command_line import MOST_PARAMS, Argv, CommandWriter, Where
+from tracker.next_steps.command_line import MOST_PARAMS, Argv, CommandWriter, Where, read_command
 from tracker.runs import Configuration, Fold, Plateau, RunPlan, Spectrogram, SplitPlan
+from tracker.training.networks import parse_options
 
 if TYPE_CHECKING:
     from tests.builders import MakeRun
@@ -162,3 +164,20 @@ class TestWhere:
         on_demo, on_mine = (made(1, params=BASE, tags={"tracker.data": data}) for data in ("demo", "mine"))
         assert writer.train_again(on_demo, {}, 0)[:4] == ("env", "TRACKER_DATA=", "tracker", "run")
         assert writer.train_again(on_mine, {}, 0)[:4] == ("tracker", "run", "--data", "mine")
+
+
+class TestReadCommand:
+    def test_a_command_is_read_as_the_runs_that_it_trains(self, made: MakeRun) -> None:
+        options = parse_options("cnn", {"dropout": "0.1"})
+        plan = RunPlan(
+            Configuration(kernel_size=7, plateau=Plateau(0.3, 10), options=options), 1, SplitPlan(split_seed=2)
+        )
+        run = made(1, params=plan.params(), tags=BY_TRACKER | {"tracker.data": "-my genres"})
+        words = CommandWriter("mine", Where(tracking_uri="sqlite:///a=b.db")).train_again(run, {}, seed=1, seeds=2)
+        read = read_command(words, parse_options)
+        assert read.plans == (plan, replace(plan, seed=2))
+        assert (read.data, read.experiment, read.tracking_uri) == ("-my genres", "mine", "sqlite:///a=b.db")
+
+    def test_a_command_for_the_demo_set_names_no_data(self) -> None:
+        read = read_command(["env", "TRACKER_DATA=", "tracker", "run", "--kernel", "7"], parse_options)
+        assert (read.plans[0].configuration.kernel_size, read.data, read.experiment) == (7, None, None)

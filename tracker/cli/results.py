@@ -9,7 +9,7 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -35,6 +35,7 @@ from tracker.cli.options import (
     Yes,
     naming_metric,
     naming_params,
+    parsed_by,
     read_results,
     read_runs,
     read_selected,
@@ -279,12 +280,19 @@ def _difference(file: Path, document: bytes, *, is_text: bool) -> int:
     return 1
 
 
+def _seconds_of(text: str) -> float:
+    from tracker.recording.answering import seconds_of
+
+    return seconds_of(text)
+
+
 @command(
     "next",
     "Print the runs that would tell most about the open questions.",
     "tracker next",
     "tracker next | sh",
     "tracker next --run",
+    "tracker next --run --budget 30m",
 )
 @with_analysis_options
 def next_command(
@@ -298,6 +306,16 @@ def next_command(
     train: Annotated[
         bool, typer.Option("--run", help="Train these runs, as a sweep, and print their ids instead of the commands.")
     ] = False,
+    budget: Annotated[
+        Any,
+        typer.Option(
+            metavar="TIME",
+            parser=parsed_by(_seconds_of),
+            show_default=False,
+            help="With --run: train, look again and go on until the questions are answered or so much time is spent: "
+            "90s, 30m, 2h, 1h30m. A run that would not fit isn't started.",
+        ),
+    ] = None,
     jobs: Annotated[int | None, Jobs] = None,
     yes: Annotated[bool, Yes] = False,
     analysis: ExperimentAnalysis,
@@ -310,6 +328,14 @@ def next_command(
 
     if train and form == "json":
         raise typer.BadParameter("it prints the runs' ids: give --run or --format json, not both", param_hint="'--run'")
+    if budget is not None:
+        if not train:
+            raise typer.BadParameter("it is the time to train in: give --run too", param_hint="'--budget'")
+        from tracker.cli.sweep import train_for_answers
+
+        return train_for_answers(
+            lambda: report_on(read_runs(analysis.experiment, analysis.tracking_uri), analysis), budget, jobs
+        )
     report = report_on(read_runs(analysis.experiment, analysis.tracking_uri), analysis)
     steps = report.next_steps
     if not steps:

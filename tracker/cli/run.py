@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typer._click import Context, HelpFormatter
 
     from tracker.recording.stores import LogTarget
-    from tracker.runs import OptionValue, RunOption, RunPlan
+    from tracker.runs import OptionValue, RunOption
     from tracker.training.networks import NetworkOption
 
 _EXAMPLES = examples(
@@ -188,25 +188,6 @@ def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[s
         print_result(_outcome(target, run_id) if sys.stdout.isatty() else run_id)
     if sys.stdout.isatty():
         print_result(f"Next: {_next(target)}")
-
-
-def runs_of_command(words: Sequence[str]) -> tuple[tuple[RunPlan, ...], Path | None, LogTarget]:
-    """Return the plans, the data and the place of the runs that a ``tracker run`` command trains.
-
-    It may begin with ``env TRACKER_DATA=``: then it trains on the demo set whatever the environment says.
-    """
-    from tracker.recording.stores import LogTarget, experiment_or_default
-    from tracker.training.networks import network_options
-
-    words, on_demo = (words[2:], True) if words[0] == "env" else (words, False)
-    command = typer.main.get_command(app)
-    assert isinstance(command, Group)  # noqa: S101  (as `cls` of the app says)
-    values = command.commands["run"].make_context("run", [*words[2:]]).params
-    own = tuple((option.name, values[_NETWORK + option.name]) for option in network_options(values["model"]))
-    store = store_at(values["tracking_uri"])
-    data = None if on_demo or values["data"] is None else Path(values["data"])
-    plans = plans_under(plan_with(values, own), values["seeds"])
-    return plans, data, LogTarget(store, experiment_or_default(values["experiment"], store))
 
 
 def _outcome(target: LogTarget, run_id: str) -> str:

@@ -18,19 +18,21 @@ import typer.main
 from tracker.cli.app import app, examples
 from tracker.cli.console import ConsoleReporter, log, print_error, print_result
 from tracker.cli.options import Jobs, Yes, from_table, parsed_by, store_at, whole_number
-from tracker.cli.run import CommandOfNetworks, RunCommand, flag_of, metavar_of, runs_of_command, title_of
+from tracker.cli.run import CommandOfNetworks, RunCommand, flag_of, metavar_of, title_of
 from tracker.contained_files import read_regular
 from tracker.errors import TrackerError
 from tracker.runs import LOGGED_OPTIONS, RUN_OPTIONS, Panel, Role, option_named
-from tracker.runs.sweeps import COUNTS, FOLDS, WRITEUP, RunList, SweepPlan, levels_of, seeds_of
+from tracker.runs.sweeps import COUNTS, FOLDS, WRITEUP, SweepPlan, levels_of, seeds_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tracker.recording.stores import LogTarget
+    from tracker.next_steps.command_line import Argv
+    from tracker.recording.answering import Trained
     from tracker.recording.sweep import Sweep
     from tracker.recording.workers import RunOutcome
-    from tracker.runs import RunOption, RunPlan
+    from tracker.report import Report
+    from tracker.runs import RunOption
     from tracker.runs.sweep_file import SweepFile
     from tracker.training.networks import NetworkOption
 
@@ -181,24 +183,38 @@ def _sweep(context: typer.Context, values: Mapping[str, Any], own: Mapping[str, 
 
 
 def train_commands(
-    commands: Sequence[Sequence[str]], *, jobs: int | None, yes: bool, show: Callable[[str], None] = print_result
+    commands: Sequence[Argv], *, jobs: int | None, yes: bool, show: Callable[[str], None] = print_result
 ) -> int:
     """Train what some ``tracker run`` commands would, each data set's runs as a sweep; return the exit status.
 
     `show` gets what standard output is for: the ids of the runs.
     """
-    from tracker.recording.sweep import open_sweep
+    from tracker.recording.answering import Trained
+    from tracker.recording.answering import train_commands as train
 
-    by_place: dict[tuple[Path | None, LogTarget], list[RunPlan]] = {}
-    for words in commands:
-        plans, data, target = runs_of_command(words)
-        by_place.setdefault((data, target), []).extend(plans)
     status = 0
-    for (data, target), listed in by_place.items():
-        with open_sweep(RunList(tuple(listed)), data, target, ConsoleReporter(), jobs=jobs) as opened:
-            log(str(opened))
-            status = max(status, _train(opened, yes=yes, show=show))
+
+    def follow(opened: Sweep) -> Trained:
+        nonlocal status
+        log(str(opened))
+        status = max(status, _train(opened, yes=yes, show=show))
+        return Trained()
+
+    train(commands, follow, ConsoleReporter(), jobs=jobs)
     return status
+
+
+def train_for_answers(look: Callable[[], Report], budget: float, jobs: int | None) -> int:
+    """Train what would tell most until the questions are answered or so many seconds are spent; return the status."""
+    from tracker.recording.answering import answer_questions, train_commands
+
+    def train(commands: Sequence[Argv], may_start: Callable[[], bool]) -> Trained:
+        return train_commands(commands, _followed, ConsoleReporter(), jobs=jobs, may_start=may_start)
+
+    answered = answer_questions(look, train, budget, log, jobs=jobs)
+    for line in str(answered).splitlines():
+        log(line)
+    return 1 if answered.trained.failures else 0
 
 
 def _plan(values: Mapping[str, Any], given: Mapping[str, Any]) -> SweepPlan:
@@ -252,7 +268,15 @@ def _train(opened: Sweep, *, yes: bool, show: Callable[[str], None] = print_resu
     """Train a sweep, if a person wants that, and print the id of each run as soon as it is there."""
     if not (yes or _is_wanted(opened)):
         return 1
+    return 1 if _followed(opened, show).failures else 0
+
+
+def _followed(opened: Sweep, show: Callable[[str], None] = print_result) -> Trained:
+    """Train a sweep and print each run that has ended."""
+    from tracker.recording.answering import Trained
+
     failed: list[RunOutcome] = []
+    new: list[str] = []
     finished, total = 0, len(opened.tasks)
     try:
         for outcome in opened.train():
@@ -261,6 +285,7 @@ def _train(opened: Sweep, *, yes: bool, show: Callable[[str], None] = print_resu
                 log(f"run {outcome.name} failed: {outcome.error}")
                 continue
             finished += 1
+            new += [] if outcome.is_old else [str(outcome.run_id)]
             line = f"{finished}/{total}  {outcome.name}: {_result(outcome)}"
             if sys.stdout.isatty():
                 show(f"{line}  {outcome.run_id}") if not outcome.is_old else None
@@ -278,7 +303,7 @@ def _train(opened: Sweep, *, yes: bool, show: Callable[[str], None] = print_resu
     if failed:
         names = [outcome.name for outcome in failed]
         print_error(f"{len(failed)} of {total} runs failed: {_some(names)}; the same command tries them again")
-    return 1 if failed else 0
+    return Trained(tuple(new), tuple(failed))
 
 
 def _some(names: Sequence[str]) -> str:

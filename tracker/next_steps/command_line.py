@@ -15,10 +15,14 @@ from tracker.runs import (
     DEFAULT_EXPERIMENT,
     LOGGED_OPTIONS,
     OFF,
+    RUN_OPTIONS,
+    Configuration,
     Role,
     Spectrogram,
     as_number,
     option_named,
+    plan_with,
+    plans_under,
     reserved_for,
 )
 from tracker.study.options import NETWORK, level_text, terms_of
@@ -27,7 +31,8 @@ from tracker.study.param_roles import BY_NAME
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tracker.runs import Run
+    from tracker.runs import Run, RunPlan
+    from tracker.runs.planned import ParseOptions
 
 Argv = tuple[str, ...]
 
@@ -134,6 +139,42 @@ class CommandWriter:
 def shell_line(commands: Iterable[Sequence[str]]) -> str:
     """Return commands as one line for a POSIX shell, each run only if the one before succeeds; empty for none."""
     return " && ".join(map(shlex.join, commands))
+
+
+@dataclass(frozen=True, slots=True)
+class TrainCommand:
+    """What a command trains, and where; None for what it doesn't name."""
+
+    plans: tuple[RunPlan, ...]
+    data: str | None  # the demo set if None, whatever the environment names
+    experiment: str | None
+    tracking_uri: str | None
+
+
+def read_command(words: Sequence[str], parse_options: ParseOptions) -> TrainCommand:
+    """Return what a command of a `CommandWriter` trains.
+
+    `parse_options` takes a network's name and its options as texts, and returns them as values.
+    """
+    given = dict(_given(words[words.index("run") + 1 :]))
+    values: dict[str, object] = {}
+    for entry in RUN_OPTIONS:
+        if (text := given.pop(entry.flag, None)) is not None:
+            values[entry.name] = entry.parse(text)
+    own = {flag.removeprefix("--").replace("-", "_"): text for flag, text in given.items()}
+    plan = plan_with(values, parse_options(str(values.get("model", Configuration().model)), own))
+    place = (values.get(name) for name in ("data", "experiment", "tracking_uri"))
+    seeds = values.get("seeds", 1)
+    assert isinstance(seeds, int)  # noqa: S101  (as the table has it)
+    return TrainCommand(plans_under(plan, seeds), *(None if name is None else str(name) for name in place))
+
+
+def _given(words: Sequence[str]) -> Iterable[tuple[str, str]]:
+    """Yield each option of a command with its value, which is tied to it or the next word."""
+    following = iter(words)
+    for word in following:
+        flag, equals, value = word.partition("=")
+        yield flag, value if equals else next(following)
 
 
 def _common(levels: Mapping[str, str], role: Role) -> Iterable[str]:

@@ -45,7 +45,7 @@ from tracker.training.result import threads
 from tracker.wording import counted, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from tracker.journal.reader import Journal
@@ -82,6 +82,7 @@ class Sweep:
     work: Work
     jobs: int  # runs that are trained at once
     reporter: Reporter
+    may_start: Callable[[], bool] = lambda: True  # whether there is time for another run
 
     def __str__(self) -> str:
         """Return what is asked for, and what is left to do, in a line."""
@@ -150,14 +151,14 @@ class Sweep:
         return f"{counted(len(waiting), 'run')} {are} not in the store yet: `{remedy}` uploads {them}"
 
     def _outcomes(self, todo: Sequence[RunTask]) -> Iterator[RunOutcome]:
-        yield from train_all(self.work, todo, self.jobs, self.reporter, self._left)
+        yield from train_all(self.work, todo, self.jobs, self.reporter, self._left, self.may_start)
         for key, run in self.busy.items():
             ended = self._wait(run)
             if ended.status is RunStatus.FINISHED:
                 yield RunOutcome(run.name, run.run_id, is_old=True)
             else:
                 task = replace(self.tasks[key], interrupted=ended.id)
-                yield from train_all(self.work, [task], 1, self.reporter, self._left)
+                yield from train_all(self.work, [task], 1, self.reporter, self._left, self.may_start)
 
     def _wait(self, run: Run) -> Journal:
         """Wait until the process that trains a run has ended it, or is gone."""
@@ -202,8 +203,11 @@ def open_sweep(
     jobs: int | None = None,
     note: str | None = None,
     keep_going: bool = False,
+    may_start: Callable[[], bool] = lambda: True,
 ) -> Iterator[Sweep]:
     """Read the data, and see what of a plan there is already; nothing is trained yet.
+
+    Before each run `may_start` is asked whether there is time for it; once there isn't, no further one is started.
 
     Raises
     ------
@@ -227,7 +231,8 @@ def open_sweep(
             raise TrackerError(
                 f"another sweep is training in {folder.parent}: wait until it ends, or start this one in another folder"
             )
-        yield _look(plan, plans, data, target, reporter, jobs, note, keep_going=keep_going)
+        looked = _look(plan, plans, data, target, reporter, jobs, note, keep_going=keep_going)
+        yield replace(looked, may_start=may_start)
 
 
 def _look(
@@ -256,7 +261,6 @@ def _look(
         if key not in done and key not in running
     }
     training_plan = TrainingPlan(plan_id(target.experiment, keys), plan.repetitions, plan.is_final)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Sweep(
         plan,
         training_plan,
@@ -276,9 +280,15 @@ def _look(
             note,
             keep_going,
         ),
-        max(1, min(jobs or cores // threads(), len(missing))),
+        runs_at_once(jobs, len(missing)),
         reporter,
     )
+
+
+def runs_at_once(jobs: int | None, runs: int) -> int:
+    """Return how many of some runs are trained at once: so many jobs, or one a core."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(jobs or cores // threads(), runs))
 
 
 def _named_plan(given: RunPlan, target: LogTarget) -> RunPlan:

@@ -103,23 +103,24 @@ def train_all(
     jobs: int,
     reporter: Reporter,
     left: Callable[[Sequence[RunTask]], Sequence[RunTask]],
+    may_start: Callable[[], bool],
 ) -> Iterator[RunOutcome]:
     """Train runs, so many at once, and yield what came of each as soon as it ended.
 
-    `left` returns what is still to be done of some tasks after a worker was lost. Raises `KeyboardInterrupt` if it was
-    interrupted.
+    `left` returns what is still to be done of some tasks after a worker was lost; `may_start` whether there is time for
+    another run, which there isn't any more once there wasn't. Raises `KeyboardInterrupt` if it was interrupted.
     """
     todo, losses, epochs = {task.key: task for task in tasks}, 0, 0
     with _stopping_by_signals(work.stop_file, reporter) as is_stopped:
         while todo:
             with suppress(BrokenExecutor):
-                for key, outcome in _outcomes(work, [*todo.values()], jobs):
+                for key, outcome in _outcomes(work, [*todo.values()], jobs, may_start):
                     losses = 0
                     del todo[key]
                     yield _reported(outcome, reporter)
             if is_stopped():
                 raise KeyboardInterrupt
-            if not todo:
+            if not (todo and may_start()):
                 return
             todo = {task.key: task for task in left([*todo.values()])}
             begun = [task for task in todo.values() if task.interrupted]
@@ -247,12 +248,14 @@ class _Stopping:
         pass
 
 
-def _outcomes(work: Work, tasks: Sequence[RunTask], jobs: int) -> Iterator[tuple[str, RunOutcome]]:
+def _outcomes(
+    work: Work, tasks: Sequence[RunTask], jobs: int, may_start: Callable[[], bool]
+) -> Iterator[tuple[str, RunOutcome]]:
     """Train runs here or in worker processes; raises `BrokenExecutor` if one of these is lost."""
 
     def waiting() -> Iterator[RunTask]:
         for task in tasks:
-            if work.stop_file.exists():
+            if work.stop_file.exists() or not may_start():
                 return
             yield task
 
