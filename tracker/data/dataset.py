@@ -52,6 +52,7 @@ _READABLE = (
 _UNREADABLE = (".aac", ".alac", ".ape", ".m4a", ".mka", ".mp4", ".ra", ".webm", ".wma", ".wv")
 _ARCHIVES = (".zip", ".gz", ".tar", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 
+UNREAD = ""  # in place of the hash of a file that can't be read: a pipe, a link that leads nowhere
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})  # control characters, undecodable bytes and line separators
 
 
@@ -129,14 +130,9 @@ def read_dataset(path: Path, most_files: int | None = None) -> Dataset:
 
 
 def hash_clips(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> dict[str, str]:
-    """Return the SHA-256 of each file's bytes, in hexadecimal, by the clip's path.
+    """Return the SHA-256 of each file's bytes, in hexadecimal, by the clip's path; `UNREAD` for one that can't be read.
 
     `progress` is called with the number of clips done and of all clips.
-
-    Raises
-    ------
-    DataError
-        If a file cannot be read.
     """
     hashes: dict[str, str] = {}
     with ThreadPoolExecutor() as pool:
@@ -152,10 +148,8 @@ def _content_hash(file: Path) -> str:
     try:
         with open_regular(file) as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(
-            f"{file} cannot be read ({error.strerror}); fix its permissions or remove it from the dataset"
-        ) from error
+    except OSError:
+        return UNREAD
 
 
 def fingerprint(dataset: Dataset, hashes: Mapping[str, str]) -> str:

@@ -1,7 +1,8 @@
-"""Audio files to samples, or the reason why a file cannot be used.
+"""Audio files to samples, or the reason why a file cannot be used: all of a file or nothing, never a part.
 
 Conventions: samples are float32, mono (the mean of the channels), full scale at ±1, resampled with soxr at its "HQ"
-grade, as in `librosa.load`. Files are decoded by libsndfile, which goes by their content, not by their names.
+grade, as in `librosa.load`. The content decides who decodes a file, not its name: libsndfile what it knows, PyAV, if
+that is installed, the rest (see `containers`).
 
 A missing end shows differently in each format. Tried with files cut at 99.9, 90, 50, 5 and 0.2% of their bytes, decoded
 by libsndfile 1.2:
@@ -9,16 +10,21 @@ by libsndfile 1.2:
 - wav, au: decoding ends early without an error; the log of the opening says how many bytes the header declares.
 - flac: decoding raises.
 - mp3: fewer samples are decoded than declared. Only a file whose first frame is a "Xing" or "Info" tag declares its
-  length; for others libsndfile guesses from the first bit rate and the size, off by a factor of three if the rate
-  varies, so a cut cannot be detected.
+  length; of others a cut cannot be detected, and all that is there is read.
 - ogg: decoding ends early without an error; the last page is incomplete or lacks its end-of-stream bit.
 """
 
 from __future__ import annotations
 
+import ctypes
+import io
 import os
+import platform
 import re
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from functools import cache
+from threading import Lock
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import soundfile
@@ -26,24 +32,46 @@ import soxr
 
 from tracker.contained_files import open_regular
 from tracker.errors import DataError
+from tracker.features.containers import (
+    FOREIGN,
+    START_BYTES,
+    STREAMED_BYTES,
+    Form,
+    codec_name,
+    flac_streams,
+    form_of,
+    mpeg_stream,
+    ogg_streams,
+    sizes_of_sound,
+    wav_sound,
+    wav_tag,
+)
 from tracker.runs import Range
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+DECODING_VERSION = 1  # increased with every change that gives a file other samples; libsndfile has its own
 BLOCK_FRAMES = 1 << 20  # decoded at a time, so that a damaged header cannot decide how much memory is used
 UNKNOWN_FRAMES = 1 << 62  # libsndfile gives counts from here on if a file does not declare its length
-STREAMED_BYTES = 0x7FFF_0000  # sizes from here on are of programs that write to a pipe: nothing is missing
-OGG_PAGE_BYTES = 65_307  # the largest: header, 255 lengths and as many segments of 255 bytes
 SILENCE = 1e-4  # amplitude below which a clip is silent, of full scale: −80 dB, three steps of 16-bit audio
 LOUDEST = 1e12  # magnitude of a sample; beyond it, its power would exceed the range of float32
 RATES = Range(least=1_000, most=1_000_000)  # Hz: a header that says less makes gigabytes of a small file
 MOST_SAMPLES = 1_000_000_000  # of a clip, as it is and resampled: 12 hours at 22,050 Hz
-LFS_POINTER = b"version https://git-lfs"  # the text that Git leaves for a file that Git LFS has not fetched
+POINTERS = (  # what version control leaves in place of a file that it has not fetched
+    (b"version https://git-lfs", "a Git LFS pointer instead of the audio; fetch it with `git lfs pull`"),
+    (b"/annex/objects/", "a git-annex pointer instead of the audio; fetch it with `git annex get`"),
+)
+EXTRA = "pip install 'tracker-report[av]'"
 
 _OGG_PAGE = b"OggS\0"
+_UNKNOWN = "not a readable audio file (wav, flac, mp3, ogg, au), or its header is damaged"
+_SHORT = 1 << 16  # bytes in which a codec's name stands
+_MPEG_IN_WAV = {0x50, 0x55}
+_MOST_TRIMMED = 2 * 1_152 + 576 + 2_304  # samples of an mp3 that an encoder added at both ends, and says so
 _DECLARED = re.compile(r"^ *data(?: size)? *: (\d+) \(should be (\d+)\)", re.MULTILINE | re.IGNORECASE)
 
 
@@ -56,25 +84,16 @@ class AudioFault(DataError):  # noqa: N818  (a fault is collected as a value fir
 
 
 def read_audio(file: Path, sr: int) -> NDArray[np.float32]:
-    """Decode a wav, flac, mp3, ogg or au file to mono samples at a rate of `sr` Hz, shape (n_samples,).
+    """Decode an audio file to mono samples at a rate of `sr` Hz, shape (n_samples,).
 
     Raises
     ------
     AudioFault
-        If the file is missing, not readable as audio, a Git LFS pointer, empty, truncated or silent, or contains NaN or
-        infinite samples.
+        If the file is missing, not readable as audio, a pointer to a file elsewhere, empty, truncated or silent, or
+        contains NaN or infinite samples.
     """
-    _check_bytes(file)
-    with _open(file) as sound:
-        if missing := _missing_end(file, sound):
-            raise AudioFault(f"truncated: {missing}")
-        rate = sound.samplerate
-        if rate not in RATES:
-            raise AudioFault(f"its sample rate must be {RATES} Hz, got {rate}")
-        samples = _read_all(sound, int(MOST_SAMPLES * min(1.0, rate / sr)))
-        declares_length = sound.format != "MP3" or _mp3_is_tagged(file)
-        if len(samples) < sound.frames and declares_length:
-            raise AudioFault(f"truncated or damaged: only {len(samples)} of {sound.frames} samples can be decoded")
+    with _opened(file) as raw:
+        samples, rate = _decoded(raw, sr)
     if not len(samples):
         raise AudioFault("contains no sound: 0 samples")
     if not -LOUDEST < samples.min() <= samples.max() < LOUDEST:
@@ -87,37 +106,174 @@ def read_audio(file: Path, sr: int) -> NDArray[np.float32]:
     return samples
 
 
-def _open(file: Path) -> soundfile.SoundFile:
-    """Open a file; libsndfile would treat some without a known header as raw samples because of their names."""
-    unknown = AudioFault("not a readable audio file (wav, flac, mp3, ogg, au), or its header is damaged")
-    try:
-        sound = soundfile.SoundFile(file)
-    except UnicodeEncodeError as error:
-        raise AudioFault("its name is not valid UTF-8; rename it") from error
-    except (soundfile.LibsndfileError, TypeError) as error:
-        raise unknown from error
-    if sound.format == "RAW":
-        sound.close()
-        raise unknown
-    return sound
+def _access_reason(file: Path, error: OSError) -> str:
+    if file.is_symlink() and not file.exists():
+        if "/annex/objects/" in file.readlink().as_posix():
+            return "a link to what git-annex has not fetched; fetch it with `git annex get`"
+        return "a link that leads nowhere"
+    if not file.exists() and file.with_name(f"{file.name}.dvc").is_file():
+        return "a DVC pointer instead of the audio; fetch it with `dvc pull`"
+    reason = f"{error.strerror}"
+    return reason.removeprefix(f"{file.name} is ") if reason.startswith(file.name) else f"cannot be read: {reason}"
 
 
-def _check_bytes(file: Path) -> None:
-    """Refuse a file that is missing, empty or a Git LFS pointer."""
+@contextmanager
+def _opened(file: Path) -> Iterator[IO[bytes]]:
+    """Open a file; refuse one that is missing, empty, not a file or a pointer to a file elsewhere."""
     try:
         with open_regular(file) as raw:
-            start = raw.read(len(LFS_POINTER))
+            start = raw.read(START_BYTES)
+            if not start:
+                raise AudioFault("empty: 0 bytes")
+            for text, fault in POINTERS:
+                if start.startswith(text):
+                    raise AudioFault(fault)
+            yield raw
     except OSError as error:
-        raise AudioFault(f"cannot be read: {error.strerror}") from error
-    if not start:
-        raise AudioFault("empty: 0 bytes")
-    if start == LFS_POINTER:
-        raise AudioFault("a Git LFS pointer instead of the audio; fetch it with `git lfs pull`")
+        raise AudioFault(_access_reason(file, error)) from error
+
+
+def _decoded(raw: IO[bytes], sr: int) -> tuple[NDArray[np.float32], int]:
+    """Return all of a file's samples and their rate in Hz."""
+    form, begin = form_of(raw)
+    if form in FOREIGN:
+        return _by_pyav(raw, form, sr)
+    if form in {Form.WAV, Form.OTHER}:
+        _check_sizes(raw)
+        raw.seek(0)
+        if form is Form.WAV and wav_tag(raw.read(_SHORT)) in _MPEG_IN_WAV:
+            raw.seek(0)
+            return _mpeg(wav_sound(raw.read()), None, sr)
+        return _by_libsndfile(None, raw, form, sr)
+    raw.seek(begin)
+    content = raw.read()
+    if form is Form.MPEG:
+        return _mpeg(content, raw, sr)
+    streams = flac_streams(content) if form is Form.FLAC else ogg_streams(content)
+    if form is Form.OGG and not all(map(_ogg_ends, streams)):
+        raise AudioFault("truncated: its last page is missing")
+    parts = [_by_libsndfile(None if stream == content else stream, raw, form, sr) for stream in streams]
+    rates = {rate for _, rate in parts}
+    if len(rates) > 1:
+        raise AudioFault(f"made of files of different sample rates ({', '.join(map(str, sorted(rates)))} Hz)")
+    return np.concatenate([samples for samples, _ in parts]), rates.pop()
+
+
+def _check_sizes(raw: IO[bytes]) -> None:
+    """Refuse a file with less or more sound than its header says."""
+    declared, present = sizes_of_sound(raw, os.fstat(raw.fileno()).st_size) or (0, 0)
+    if present < declared:
+        raise AudioFault(f"truncated: {present} of {declared} bytes of sound are present")
+    if present > declared:
+        raise AudioFault(
+            f"its header declares {declared} bytes of sound, but {present} follow; "
+            "repair it, as with `sox --ignore-length`"
+        )
+
+
+def _mpeg(content: bytes, raw: IO[bytes] | None, sr: int) -> tuple[NDArray[np.float32], int]:
+    """Decode MPEG audio: the file itself if a decoder would read all of it, else its frames with their real count."""
+    stream = mpeg_stream(content)
+    if not stream:
+        raise AudioFault(_UNKNOWN)
+    if stream.damage:
+        raise AudioFault(f"truncated or damaged: {stream.damage}")
+    is_whole = raw and stream.declared is not None and stream.declared >= stream.frames
+    with _quiet_decoder():
+        samples, rate = _by_libsndfile(None if is_whole else stream.countable(), raw, Form.MPEG, sr)
+    if len(samples) < stream.samples - _MOST_TRIMMED:
+        raise AudioFault(f"truncated or damaged: only {len(samples)} of {stream.samples} samples can be decoded")
+    return samples, rate
+
+
+def _by_libsndfile(
+    content: bytes | None, raw: IO[bytes] | None, form: Form, sr: int
+) -> tuple[NDArray[np.float32], int]:
+    """Decode bytes, or else an open file: by its descriptor, since libsndfile takes some for another by their names."""
+    try:
+        if content is None and raw:
+            os.lseek(raw.fileno(), 0, os.SEEK_SET)
+            sound = soundfile.SoundFile(raw.fileno(), closefd=False)
+        else:
+            sound = soundfile.SoundFile(io.BytesIO(content or b""))
+    except (soundfile.LibsndfileError, TypeError) as error:
+        if raw and form is not Form.MPEG:
+            raw.seek(0)
+            if codec_name(form, raw.read(_SHORT)) != form:
+                return _by_pyav(raw, form, sr)
+        raise AudioFault(_UNKNOWN) from error
+    with sound:
+        declared = _DECLARED.search(sound.extra_info)
+        if declared and int(declared[2]) < int(declared[1]) < STREAMED_BYTES:
+            raise AudioFault(f"truncated: {declared[2]} of {declared[1]} bytes of sound are present")
+        rate = sound.samplerate
+        _check_rate(rate)
+        samples = _read_all(sound, int(MOST_SAMPLES * min(1.0, rate / sr)))
+        is_guess = sound.subtype == "MPEG_LAYER_II"
+        if len(samples) < sound.frames and not is_guess:
+            raise AudioFault(f"truncated or damaged: only {len(samples)} of {sound.frames} samples can be decoded")
+    return samples, rate
+
+
+def _check_rate(rate: int) -> None:
+    if rate not in RATES:
+        raise AudioFault(f"its sample rate must be {RATES} Hz, got {rate}")
+
+
+def _by_pyav(raw: IO[bytes], form: Form, sr: int) -> tuple[NDArray[np.float32], int]:
+    """Decode what libsndfile does not know, if PyAV is installed."""
+    raw.seek(0)
+    name = codec_name(form, raw.read(_SHORT) if form is not Form.MP4 else raw.read())
+    try:
+        from tracker.features.pyav import decode
+    except ImportError as error:
+        raise AudioFault(f"{name}, which takes PyAV to read: {EXTRA}") from error
+    raw.seek(0)
+    samples, rate, fault = decode(raw, lambda rate: int(MOST_SAMPLES * min(1.0, rate / sr)))
+    if fault:
+        raise AudioFault(f"{name}: {fault}")
+    _check_rate(rate)
+    return samples, rate
+
+
+_quiet_lock = Lock()
+_quiet: list[int] = []  # C's own stderr, once for each decoder at work
+
+
+@contextmanager
+def _quiet_decoder() -> Iterator[None]:
+    """Let libmpg123 write its notes nowhere: it does so by C's ``stderr``, which Python does not use."""
+    if not (streams := _c_streams()):
+        yield
+        return
+    stream, nowhere = streams
+    with _quiet_lock:
+        _quiet.append(_quiet[0] if _quiet else stream.value or 0)
+        stream.value = nowhere
+    try:
+        yield
+    finally:
+        with _quiet_lock:
+            before = _quiet.pop()
+            if not _quiet:
+                stream.value = before
+
+
+@cache
+def _c_streams() -> tuple[ctypes.c_void_p, int] | None:
+    """Return the variable of C's ``stderr`` and a stream that leads nowhere; None if it is a constant."""
+    name = "__stderrp" if platform.system() == "Darwin" else "stderr" if platform.libc_ver()[0] == "glibc" else None
+    if not name:
+        return None
+    library = ctypes.CDLL(None)
+    library.fopen.restype = ctypes.c_void_p
+    nowhere = library.fopen(os.devnull.encode(), b"w")
+    return (ctypes.c_void_p.in_dll(library, name), nowhere) if nowhere else None
 
 
 def _read_all(sound: soundfile.SoundFile, most: int) -> NDArray[np.float32]:
     if sound.frames >= UNKNOWN_FRAMES:
-        raise AudioFault("does not declare its length; encode it again")
+        raise AudioFault("truncated or damaged: how long it is cannot be found out")
     blocks: list[NDArray[np.float32]] = []
     size = max(1, BLOCK_FRAMES // sound.channels)
     try:
@@ -131,34 +287,10 @@ def _read_all(sound: soundfile.SoundFile, most: int) -> NDArray[np.float32]:
     return np.concatenate(blocks)
 
 
-def _missing_end(file: Path, sound: soundfile.SoundFile) -> str | None:
-    """Return what is missing at the end of a file, as far as that shows before it is decoded; None if nothing is."""
-    if sound.format == "OGG":
-        return None if _ogg_ends(file) else "its last page is missing"
-    declared = _DECLARED.search(sound.extra_info)
-    if declared and int(declared[2]) < int(declared[1]) < STREAMED_BYTES:
-        return f"{declared[2]} of {declared[1]} bytes of sound are present"
-    return None
-
-
-def _ogg_ends(file: Path) -> bool:
+def _ogg_ends(content: bytes) -> bool:
     """Return whether the last page of an ogg file is complete and ends its stream."""
-    with file.open("rb") as raw:
-        raw.seek(-min(file.stat().st_size, 2 * OGG_PAGE_BYTES), os.SEEK_END)
-        tail = raw.read()
-    page = tail[tail.rfind(_OGG_PAGE) :]
+    page = content[max(0, content.rfind(_OGG_PAGE)) :]
     if len(page) < 27:
         return False
     ends_stream, lengths = page[5] & 4, page[27 : 27 + page[26]]
     return bool(ends_stream) and len(page) >= 27 + page[26] + sum(lengths)
-
-
-def _mp3_is_tagged(file: Path) -> bool:
-    """Return whether the first frame of an mp3 file, after an ID3v2 tag, declares its length."""
-    with file.open("rb") as raw:
-        head, start = raw.read(10), 0
-        if head.startswith(b"ID3") and len(head) == 10:
-            start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
-        raw.seek(start)
-        frame = raw.read(64)
-    return b"Xing" in frame or b"Info" in frame

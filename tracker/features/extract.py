@@ -10,11 +10,11 @@ Images are computed by threads, as decoding, the Fourier transform and the mel f
 two cores two threads do 1.5 to 1.9 times the work of one, and start at once, while a pool of processes takes 2.5 s.
 
 In the cache an image is one float16 ``.npy`` file, ``<settings>/<clip>.npy``, where *settings* is a digest of all that
-the values depend on besides the sound (feature settings, version of the feature code, of librosa and of soxr) and
-*clip* is the SHA-256 of the audio file's bytes. In float16 a value is off by at most 0.031 dB. A file is written under
-a temporary name and moved into place, so that a reader never sees half of one, whoever else writes. The array is
-followed by the CRC-32 of clip and values, little-endian: a file that a disk has changed, or that has another clip's
-name, counts as damaged, and the image is computed again.
+the values depend on besides the sound (feature settings, versions of the code and of the libraries that decode,
+resample and filter) and *clip* is the SHA-256 of the audio file's bytes. In float16 a value is off by at most 0.031 dB.
+A file is written under a temporary name and moved into place, so that a reader never sees half of one, whoever else
+writes. The array is followed by the CRC-32 of clip and values, little-endian: a file that a disk has changed, or that
+has another clip's name, counts as damaged, and the image is computed again.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import scipy.fft
+import soundfile
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -45,7 +46,7 @@ from scipy.sparse import csr_array
 from tracker.atomic_files import replace_file
 from tracker.contained_files import open_file, open_folder, open_regular
 from tracker.errors import DataError
-from tracker.features.decode import AudioFault, read_audio
+from tracker.features.decode import DECODING_VERSION, AudioFault, read_audio
 from tracker.runs import FLOOR_DB, Spectrogram
 
 if TYPE_CHECKING:
@@ -262,13 +263,20 @@ class ImageCache:
         return self._folder / f"{clip}.npy"
 
 
-def settings_key(settings: Spectrogram, version_of: Callable[[str], str] = version) -> str:
+def settings_key(
+    settings: Spectrogram,
+    version_of: Callable[[str], str] = version,
+    libsndfile: str = soundfile.__libsndfile_version__,
+) -> str:
     """Return a digest of all that an image depends on besides the sound, including versions of libraries."""
     parts = asdict(settings) | {
         "floor_db": FLOOR_DB,
         "features": FEATURES_VERSION,
+        "decoding": DECODING_VERSION,
+        "libsndfile": libsndfile,
         "librosa": version_of("librosa"),
         "soxr": version_of("soxr"),
+        "av": version_of("av") if find_spec("av") else None,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
