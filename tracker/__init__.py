@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         close,
         delete,
         load_runs,
+        predict,
         read_table,
         rename,
         repair,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tracker.errors import TrackerError
     from tracker.recording.answering import Answered
     from tracker.recording.gate import GateAnswer, gate
+    from tracker.recording.predict import ClipPrediction, ClipPredictions
     from tracker.recording.reporter import LoggingReporter, PrintReporter, Reporter, SilentReporter
     from tracker.recording.reports import Comparison, Report, build_report, compare, log_report
     from tracker.recording.script_run import ScriptRun
@@ -40,6 +42,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Answered",
+    "ClipPrediction",
+    "ClipPredictions",
     "Comparison",
     "ExperimentRuns",
     "Fold",
@@ -62,6 +66,7 @@ __all__ = [
     "gate",
     "load_runs",
     "log_report",
+    "predict",
     "read_table",
     "rename",
     "repair",
@@ -80,6 +85,7 @@ _NAMES = {  # where names are that `tracker.api` does not define
     "tracker.errors": ("TrackerError",),
     "tracker.recording.answering": ("Answered",),
     "tracker.recording.gate": ("GateAnswer", "gate"),
+    "tracker.recording.predict": ("ClipPrediction", "ClipPredictions"),
     "tracker.recording.reporter": ("LoggingReporter", "PrintReporter", "Reporter", "SilentReporter"),
     "tracker.recording.reports": ("Comparison", "Report", "build_report", "compare", "log_report"),
     "tracker.recording.script_run": ("ScriptRun",),

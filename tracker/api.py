@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 
     from tracker.next_steps.command_line import Argv
     from tracker.recording.answering import Answered
+    from tracker.recording.predict import ClipPredictions
     from tracker.recording.reporter import Reporter
     from tracker.recording.script_run import ScriptRun
     from tracker.recording.sweep import Sweep, SweepResult
@@ -612,6 +613,45 @@ def delete(
 
     store = _store(tracking_uri)
     delete_run(id_of(run), store, _experiment(experiment, store), checked_reporter(reporter))
+
+
+@names_for_flags()
+def predict(
+    files: str | Path | Iterable[str | Path],
+    run: str | Run = "best",
+    tracking_uri: str | Path | None = None,
+    *,
+    experiment: str | None = None,
+    reporter: Reporter | None = None,
+) -> ClipPredictions:
+    """Predict audio files, and those in folders, with the model that a run has kept.
+
+    Parameters
+    ----------
+    files : str, Path or iterable of them
+        One file or folder, or several.
+    run : str or Run
+        A run, its id, a unique prefix of one, or its name; by default the one that the report names.
+
+    Returns
+    -------
+    ClipPredictions
+        A sequence with the probabilities of each clip and of its segments; its `unusable` has the files that could not
+        be used, with the reason.
+
+    Raises
+    ------
+    TrackerError
+        If there is no such run, it has kept no model, or was trained on features that this version can't make.
+    """
+    from tracker.recording.kept_model import chosen_run
+    from tracker.recording.predict import predict_files
+
+    given = (files,) if isinstance(files, str | os.PathLike) else tuple(files)
+    paths = [str(checked_path("files", file)) for file in given]
+    reporter, store = checked_reporter(reporter), _store(tracking_uri)
+    found = read_experiment_runs(store, _experiment(experiment, store), by_epoch=0)
+    return predict_files(paths, chosen_run(found, id_of(run), reporter), store, reporter)
 
 
 @names_for_flags()

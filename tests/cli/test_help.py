@@ -166,7 +166,7 @@ class TestGuesses:
         assert result.status == 2
         assert result.err == "tracker: there is no option --hlep; did you mean --help? (see tracker --help)\n"
 
-    @pytest.mark.parametrize("typed", ["predict", "x", "tracker"])
+    @pytest.mark.parametrize("typed", ["banana", "x", "tracker"])
     def test_a_command_like_no_other_is_answered_with_no_guess(self, tracker: Tracker, typed: str) -> None:
         assert tracker(typed).err == f"tracker: there is no command '{typed}' (see tracker --help)\n"
 

@@ -30,6 +30,7 @@ _PARENTHESES = re.compile(r"(?<=default: )\((.*?)\)(?=[];])")  # which Typer put
 GROUPS = {  # the commands, in the order of the help
     "Train": ("run", "sweep", "resume", "close", "data"),
     "Look at the results": ("report", "next", "compare", "gate", "runs", "ui"),
+    "Use the models": ("predict", "evaluate", "export", "promote"),
     "Change runs": ("rename", "tag", "delete"),
     "Maintain the store": ("sync", "repair"),
     "Help programs": ("skill",),

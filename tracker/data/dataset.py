@@ -240,6 +240,17 @@ def read_folder(folder: Path, most_files: int | None = None) -> list[Clip]:
     return [Clip(path, file, label=path.split("/")[0]) for path, file in zip(paths, audio, strict=True)]
 
 
+def audio_files(folder: Path) -> tuple[Path, ...]:
+    """Return the files below a folder whose names are those of audio, whether or not it can be decoded.
+
+    Raises
+    ------
+    OSError
+        If a folder cannot be read.
+    """
+    return tuple(file for file in _files(folder, ()) if file.suffix.lower() in (*_READABLE, *_UNREADABLE))
+
+
 def _files(folder: Path, above: Sequence[Path]) -> Iterator[Path]:
     """Yield every file below `folder`, also through symbolic links, but never in circles."""
     here = folder.resolve()

@@ -27,6 +27,7 @@ import os
 import shutil
 import tempfile
 import zlib
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import asdict
@@ -50,7 +51,8 @@ from tracker.features.decode import DECODING_VERSION, AudioFault, read_audio
 from tracker.runs import FLOOR_DB, Spectrogram
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
 
 Image = NDArray[np.float16]
 
@@ -59,6 +61,7 @@ BLOCK_FRAMES = 64  # transformed at a time: of 16, 32, 64, 128 and 256 the faste
 SMALLEST_POWER = 1e-10  # librosa's `amin`
 
 _CRC_BYTES = 4
+_AHEAD = 8  # images that each core computes before they are asked for
 
 
 def log_mel(samples: NDArray[np.float32], settings: Spectrogram) -> NDArray[np.float32]:
@@ -153,8 +156,7 @@ def extract(
     """
     give_librosa_a_folder(cache)
     images, mapped = ImageCache(cache, settings), _may_map(len(files))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    pool = ThreadPoolExecutor(cores)
+    pool = ThreadPoolExecutor(_cores())
     try:
         futures = [pool.submit(_image, path, clip, settings, images, mapped=mapped) for path, clip in files]
         for done, _ in enumerate(as_completed(futures), start=1):
@@ -169,15 +171,47 @@ def extract(
     return results
 
 
+def stream(files: Iterable[Path], settings: Spectrogram, cache: Path) -> Iterator[Image | AudioFault]:
+    """Yield the log-mel image of each file in order, or why there is none, as they are needed; nothing is cached.
+
+    A few are computed ahead, so that whatever uses them doesn't wait and memory holds but those. `cache` is the folder
+    that librosa may compile into.
+    """
+    give_librosa_a_folder(cache)
+    cores = _cores()
+    ahead = _AHEAD * cores
+    waiting: deque[Future[Image | AudioFault]] = deque()
+    pool = ThreadPoolExecutor(cores)
+    try:
+        for file in files:
+            waiting.append(pool.submit(_computed, file, settings))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _computed(path: Path, settings: Spectrogram) -> Image | AudioFault:
+    try:
+        return log_mel(read_audio(path, settings.sr), settings).astype(np.float16)
+    except AudioFault as fault:
+        return fault
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _image(path: Path, clip: str, settings: Spectrogram, images: ImageCache, *, mapped: bool) -> Image | AudioFault:
     """Return one clip's image from the cache, or compute and store it."""
     cached = images.read(clip, mapped=mapped)
     if cached is not None:
         return cached
-    try:
-        image = log_mel(read_audio(path, settings.sr), settings).astype(np.float16)
-    except AudioFault as fault:
-        return fault
+    image = _computed(path, settings)
+    if isinstance(image, AudioFault):
+        return image
     try:
         with open_regular(path) as opened:
             now = hashlib.file_digest(opened, "sha256").hexdigest()

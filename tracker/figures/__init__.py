@@ -3,6 +3,7 @@
 from tracker.figures.clips import run_confusion
 from tracker.figures.curves import run_curves
 from tracker.figures.intervals import Baseline, ConfigurationRow, headline
+from tracker.figures.over_time import probabilities_over_time
 from tracker.figures.pictures import report_pictures
 from tracker.figures.raster import has_glyph, png, typefaces
 from tracker.figures.spectrogram import draw_spectrogram
@@ -16,6 +17,7 @@ __all__ = [
     "has_glyph",
     "headline",
     "png",
+    "probabilities_over_time",
     "report_pictures",
     "run_confusion",
     "run_curves",

@@ -203,7 +203,7 @@ def _network(journal: Journal, store: Store, given: str | None) -> str:
         return named
     model = given or model_path(named, folder)
     try:
-        network = find_network(model) if given else find_network(model, partial(_is_of_project, journal))
+        network = find_network(model) if given else find_network(model, partial(is_of_project, journal.folder.parent))
     except ForbiddenSourceError as error:
         word = str(expanded(model).absolute()) if is_path(model) else model
         command = command_on(store, folder, "resume", journal.id[:SHORT_ID], "--model", word)
@@ -222,9 +222,9 @@ def _network(journal: Journal, store: Store, given: str | None) -> str:
     return model
 
 
-def _is_of_project(journal: Journal, file: Path) -> bool:
+def is_of_project(journals_folder: Path, file: Path) -> bool:
     """Return whether a file is one of a project's own, links followed, and not one that a run brings."""
-    journals_there, place = journal.folder.parent.resolve(), file.resolve()
+    journals_there, place = journals_folder.resolve(), file.resolve()
     roots = (journals_there.parent, (Path.cwd() / USER_FOLDER).resolve())
     below = [place.relative_to(root) for root in roots if place.is_relative_to(root)]
     return bool(below) and not place.is_relative_to(journals_there) and ARTIFACTS not in below[0].parts

@@ -255,6 +255,12 @@ class Report:
         return sorted(entries, key=rank)
 
     @property
+    def has_winner(self) -> bool:
+        """Whether one configuration is best by a test, which is then the finding and the first section."""
+        found = [c for kind in ("best_configuration", "best_run") for c in self.conclusions if c.kind == kind]
+        return not self.data_sets and bool(found) and found[0].verdict == "supported"
+
+    @property
     def has_commands(self) -> bool:
         """Whether any run can be trained again by a command."""
         return any(entry.command for entry in self.entries)

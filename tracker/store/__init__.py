@@ -277,6 +277,12 @@ class Store(Protocol):
         Raises `StoreError` if the store can't be read.
         """
 
+    def read_artifact(self, run_id: str, path: str) -> bytes:
+        """Return a file that a run logged.
+
+        Raises `GoneError` if it isn't there, `StoreError` if it can't be read or the store is away.
+        """
+
     def save_model(self, folder: Path, model: Callable[..., ArrayLike], example: NDArray[np.float32]) -> None:
         """Save a Keras model as a new folder that the store's own tools can load.
 

@@ -27,7 +27,7 @@ from tracker.store import BY_EPOCH_RUNS, BusyError, Condition, Experiment, GoneE
 from tracker.store import database as database_file
 from tracker.store.location import Access, restore_artifacts
 from tracker.store.mlflow_run import check_change, check_keys, check_start
-from tracker.store.reader import experiment_name, read_experiment, run_names
+from tracker.store.reader import experiment_name, read_artifact, read_experiment, run_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -155,6 +155,9 @@ class _MlflowStore:
             return open_store(self.location).check_run(run_id) == journal
         except GoneError:
             return False
+
+    def read_artifact(self, run_id: str, path: str) -> bytes:
+        return read_artifact(self.location, run_id, path)
 
     def save_model(self, folder: Path, model: Callable[..., ArrayLike], example: NDArray[np.float32]) -> None:
         from tracker.store.client import save_keras_model

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from tracker.errors import StoreError
-from tracker.store import BY_EPOCH_RUNS, Condition, StoreState
+from tracker.store import BY_EPOCH_RUNS, Condition, GoneError, StoreState
 from tracker.store.location import Access, restore_artifacts
 from tracker.store.mlflow_run import check_keys, check_start
 
@@ -134,6 +134,9 @@ class _ReadOnlyStore:
 
     def restore_artifacts(self, uri: str | None, paths: Iterable[str], into: Path, folder: Path) -> tuple[str, ...]:
         return restore_artifacts(uri, paths, into, folder)
+
+    def read_artifact(self, run_id: str, path: str) -> bytes:
+        raise GoneError(f"{self.shown} is {self.reader.kind}, of which no {path} is read (run {run_id})")
 
     @property
     def _refusal(self) -> str:

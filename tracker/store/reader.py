@@ -16,7 +16,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from tracker.errors import StoreError
-from tracker.store import BY_EPOCH_RUNS, Experiment, RunName, UnreadableRows
+from tracker.store import BY_EPOCH_RUNS, Experiment, GoneError, RunName, UnreadableRows
 from tracker.store.database import columns_of, is_in_wal_mode, reading, require_readable, text_or_bytes
 from tracker.store.location import find_artifacts, parents_below
 from tracker.store.mlflow_run import (
@@ -95,6 +95,33 @@ def experiment_name(location: Location, experiment_id: str) -> str | None:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
     return None
+
+
+def read_artifact(location: Location, run_id: str, path: str) -> bytes:
+    """Return a file that a run logged; see `tracker.store.Store.read_artifact`."""
+    if location.database:
+        data = _read_local(location.database, run_id, path)
+    else:
+        from tracker.store.server_reader import read_served  # which imports MLflow
+
+        data = read_served(location, run_id, path)
+    if data is None:
+        raise GoneError(f"run {run_id} has no {path} in {location.shown}")
+    return data
+
+
+def _read_local(database: Path, run_id: str, path: str) -> bytes | None:
+    require_readable(database)
+    with reading(database) as connection:
+        row = connection.execute("SELECT artifact_uri FROM runs WHERE run_uuid = ?", (run_id,)).fetchone()
+    if not row:
+        return None
+    uri = row[0] if isinstance(row[0], str) else ""
+    try:
+        found = find_artifacts(uri, database.parent, run_id)
+        return found.read(path) if found else None
+    except OSError as error:
+        raise StoreError(f"cannot read {path} of run {run_id}: {error}") from error
 
 
 def is_time(ms: int | None) -> bool:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from tracker.store.location import Location
 
 LARGEST_TABLE = 64 << 20  # bytes of a CSV: 100,000 clips × 50 classes
-LARGEST_ARCHIVE = 1 << 28  # bytes of an npz; `run_files` unpacks no more
+LARGEST_ARCHIVE = 1 << 28  # bytes of a model or an npz; `run_files` unpacks no more
 MOST_RUNS = 100_000  # of one experiment
 _LARGEST_UPLOAD = 10_000_000  # bytes that a server takes for artifacts that it keeps elsewhere
 _BATCH = 100  # params or tags in one call
@@ -454,7 +454,7 @@ class ServerClient(Connection):
             raise
 
     def _download(self, endpoint: str, query: Mapping[str, str], path: str) -> bytes:
-        longest = LARGEST_ARCHIVE if path.endswith(".npz") else LARGEST_TABLE
+        longest = LARGEST_ARCHIVE if path.endswith((".npz", ".keras")) else LARGEST_TABLE
         answer = self.ask("GET", endpoint, params=query, longest=longest, **_ONCE)
         if answer.status == NOT_FOUND:
             raise NotServedError(f"{endpoint} was answered with status 404 instead of {path}", NOT_FOUND)

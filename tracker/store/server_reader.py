@@ -77,6 +77,19 @@ def read_server(location: Location, name: str, by_epoch: ByEpoch, limits: Limits
         return read_from(client, location, name, by_epoch, limits)
 
 
+def read_served(location: Location, run_id: str, path: str) -> bytes | None:
+    """Return an artifact of a run on a server, None if it isn't there; raises as `read_server`."""
+    client = server_client(location)
+    with one_line_errors(f"cannot read {path} of run {run_id} from {location.shown}"):
+        uri = client.get_run(run_id).info.artifact_uri or ""
+        try:
+            return client.fetch(run_id, path, uri)
+        except ServerError:
+            if client.has_artifact(run_id, path):
+                raise
+    return None
+
+
 def read_from(client: _Client, location: Location, name: str, by_epoch: ByEpoch, limits: Limits) -> Experiment:
     """Read an experiment through a client of the store at a location; raises what that raises."""
     return _Server(location, limits, client, client.gives_bulk).experiment(name, by_epoch)

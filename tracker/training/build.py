@@ -59,6 +59,20 @@ def build_network(configuration: Configuration, input_shape: tuple[int, int, int
     return model
 
 
+def layers_of(network: Network) -> tuple[type[keras.layers.Layer], ...]:
+    """Return the classes of layers that a network's file defines or imports, without Keras' own.
+
+    Raises
+    ------
+    TrainingError
+        If its code raises an error.
+    """
+    with _errors_named(network):
+        values = [*vars(_module(network)).values()]
+    layers = (value for value in values if isinstance(value, type) and issubclass(value, keras.layers.Layer))
+    return tuple(layer for layer in layers if layer.__module__.partition(".")[0] != "keras")
+
+
 def _module(network: Network) -> Any:
     """Import a network's file within a package that stands for its folder."""
     package = f"network_{network.digest}"

@@ -53,8 +53,17 @@ def clip_probabilities(model: keras.Model, images: Sequence[Image], segments: Se
 
     `segments` are clip by clip, at least one of each.
     """
+    return clip_means(segment_probabilities(model, images, segments), segments)
+
+
+def segment_probabilities(model: keras.Model, images: Sequence[Image], segments: Segments) -> NDArray[np.float32]:
+    """Return the class probabilities of each segment, shape (n_segments, n_classes)."""
     batches = [slice(start, start + BATCH) for start in range(0, len(segments), BATCH)]
-    by_segment = np.concatenate([model.predict_on_batch(segments.cut(images, batch)) for batch in batches])
+    return np.concatenate([np.asarray(model.predict_on_batch(segments.cut(images, batch))) for batch in batches])
+
+
+def clip_means(by_segment: NDArray[np.float32], segments: Segments) -> NDArray[np.float32]:
+    """Return the mean of each clip's segments, shape (n_clips, n_classes); arguments as in `clip_probabilities`."""
     counts = np.bincount(segments.clips)
     sums = np.add.reduceat(by_segment.astype(np.float64), np.cumsum(counts) - counts)
     return (sums / counts[:, None]).astype(np.float32)

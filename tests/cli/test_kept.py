@@ -1,0 +1,142 @@
+"""What is done with the model that a run has kept, all of it with one that is trained once."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+import tracker as api
+from tests.builders import write_tone
+from tests.running import TINY_NETWORK, Collected
+from tracker.errors import TrackerError
+from tracker.recording.kept_model import chosen_run, open_model
+from tracker.store import store_at
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.running import LogRun, Result, Tracker
+    from tracker.runs import Run
+
+pytestmark = pytest.mark.xdist_group("keras")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data and a store that has one run, with a test split and artists."""
+    folder = tmp_path_factory.mktemp("kept")
+    rows = ["path,label,group"]
+    for label, hertz in (("high", 2_000.0), ("low", 200.0)):
+        for number in range(10):
+            write_tone(folder / f"genres/{label}{number}.wav", hertz * (1 + number / 50), seed=number)
+            rows.append(f"{label}{number}.wav,{label},{label}-artist{number // 2}")
+    (folder / "genres/manifest.csv").write_text("\n".join(rows) + "\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("TRACKER_CACHE", str(folder / "cache"))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        options = {"epochs": 2, "segment_s": 0.4, "test_fraction": 0.2, "model": TINY_NETWORK}
+        api.train("genres", **options, reporter=api.SilentReporter())
+    return folder
+
+
+@pytest.fixture
+def run(folder: Path) -> Run:
+    return api.load_runs(folder)[0]
+
+
+@pytest.fixture
+def here(tracker: Tracker, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Tracker:
+    """The command line in that folder."""
+    monkeypatch.chdir(folder)
+    return tracker
+
+
+def rows_of(result: Result) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(result.out)))
+
+
+class TestPredict:
+    def test_predictions_are_those_that_the_run_logged(self, here: Tracker, run: Run) -> None:
+        result = here("predict", *(f"genres/{clip}" for clip in run.validation.clips), "--format", "csv")
+        assert result.status == 0, result.err
+        rows = rows_of(result)
+        assert [row["clip"] for row in rows] == [f"genres/{clip}" for clip in run.validation.clips]
+        assert [row["predicted"] for row in rows] == list(run.validation.predicted)
+        shares = [[float(row[name]) for name in run.validation.classes] for row in rows]
+        assert np.allclose(shares, run.validation.probabilities, atol=2e-6)
+
+    def test_a_clip_is_the_mean_of_its_segments(self, here: Tracker) -> None:
+        result = here("predict", "genres/low1.wav", "--segments", "--format", "json", "--run", "best")
+        (clip,) = json.loads(result.out)["clips"]
+        assert [(round(s["start_s"], 1), round(s["end_s"], 1)) for s in clip["segments"]] == [
+            (0, 0.4), (0.4, 0.8), (0.6, 1)]  # fmt: skip
+        mean = np.mean([part["probabilities"]["low"] for part in clip["segments"]])
+        assert clip["probabilities"]["low"] == pytest.approx(mean, abs=1e-5)
+        table = here("predict", "genres/low1.wav", "--segments").out.splitlines()
+        assert table[0].split() == ["clip", "seconds", "predicted", "probability", "then"]
+        assert table[2].split()[:2] == ["genres/low1.wav", "0.4–0.8"]
+
+    def test_files_that_cannot_be_used_are_named_at_the_end_and_the_others_stand(
+        self, here: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "empty").mkdir()
+        (tmp_path / "text.wav").write_text("text")
+        given = [str(tmp_path / "empty"), str(tmp_path / "text.wav"), "genres", "none.wav"]
+        monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(given) + "\n"))
+        result = here("predict", "-", "--format", "csv", "--plot", tmp_path / "over.svg")
+        assert result.status == 1
+        assert len(rows_of(result)) == 20
+        left_out = [line for line in result.err.splitlines() if "left out" in line]
+        assert [line.split(": ")[-1] for line in left_out] == [
+            "a folder without audio",
+            "not a readable audio file (wav, flac, mp3, ogg, au), or its header is damaged",
+            "No such file or directory",
+        ]
+        assert "first 12 of 20 clips" in (tmp_path / "over.svg").read_text()
+
+    def test_python_has_the_same(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(folder)
+        found = api.predict(["genres/high1.wav", folder / "none.wav"])
+        assert [clip.clip for clip in found] == ["genres/high1.wav"]
+        assert found[0].probabilities.sum() == pytest.approx(1)
+        assert [reason for _, reason in found.unusable] == ["cannot be read: No such file or directory"]
+
+    @pytest.mark.parametrize(
+        ("params", "message"),
+        [
+            ({"features": "mfcc"}, "was trained on the features 'mfcc', and this version of tracker only makes"),
+            ({"n_mels": "0"}, "features of run .* cannot be made: a param of the spectrogram"),
+            ({"segment_s": "0.6"}, r"takes images of 128×17×1 for 2 classes, but its run logged 128×26×1"),
+        ],
+    )
+    def test_other_features_are_refused_by_name(
+        self, folder: Path, run: Run, params: dict[str, str], message: str
+    ) -> None:
+        with pytest.raises(TrackerError, match=message):
+            open_model(replace(run, params={**run.params, **params}), store_at(None, folder)).load()
+
+    def test_without_a_winner_the_best_is_taken_and_said(self, log_run: LogRun) -> None:
+        log_run("1101", kernel_size="3", name="three")
+        best = log_run("1111", kernel_size="5", name="five")
+        reporter = Collected()
+        assert chosen_run(api.load_runs(), "best", reporter).run_id == best
+        assert reporter.messages[0].startswith("the report names no winner (No winner yet")
+        assert reporter.messages[0].endswith(f"this is run five ({best[:8]}), the best by validation accuracy")
+
+    def test_a_run_whose_model_is_gone_is_named(self, folder: Path, run: Run) -> None:
+        gone = replace(run, run_id="0" * 32, journal_id=None)
+        with pytest.raises(
+            TrackerError, match=r"\(00000000\) has kept no model: it did not finish, or its files are gone"
+        ):
+            open_model(gone, store_at(None, folder))
+
+    def test_a_figure_of_another_kind_is_refused_before_anything_is_read(self, tracker: Tracker) -> None:
+        result = tracker("predict", "a.wav", "--plot", "a.pdf")
+        assert (result.status, "must end in .png or .svg, got 'a.pdf'" in result.err) == (2, True)
