@@ -34,17 +34,58 @@ def delimiter_of(text: str) -> str:
     return max(DELIMITERS, key=first.count)
 
 
-def rows_of(text: str, delimiter: str, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+def rows_of(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the fields of each row that isn't blank, with the number of the line that it begins in.
 
-    If `strict`, a quote that is never closed, or is followed by more than the delimiter, is refused.
+    A quote that is never closed, or is followed by more than the delimiter, is refused.
     """
+    yield from ((begins, fields) for begins, _, fields in _rows(text, delimiter, strict=True))
+
+
+def rows_quoted_or_not(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
+    """Return the rows as `rows_of` does, also of a file whose quotes are text rather than quoting.
+
+    In such a file, a quote is never closed, or is closed some lines below. Then every line is a row by itself, so that
+    no quote can swallow another one.
+    """
+    lines = io.StringIO(text, newline="").readlines()
+    try:
+        rows = [*_rows(text, delimiter, strict=False)]
+        width = len(rows[0][2]) if rows else 0
+        spanning = (lines[begins - 1 : end] for begins, end, _ in rows if end > begins)
+        if not any(_is_swallowed(spanned, delimiter, width) for spanned in spanning):
+            return [(begins, fields) for begins, _, fields in rows]
+    except ValueError:  # a field that is longer than any is, by what it swallowed
+        pass
+    numbered = ((number, line.rstrip("\r\n")) for number, line in enumerate(lines, 1))
+    return [(number, _fields_of(line, delimiter)) for number, line in numbered if line.strip(f" {delimiter}")]
+
+
+def _is_swallowed(lines: list[str], delimiter: str, width: int) -> bool:
+    """Return whether a quote runs over lines that are rows of their own, or isn't closed as it must be."""
+    if all(line.count(delimiter) + 1 == width for line in lines):
+        return True
+    try:
+        return not [*_rows("".join(lines), delimiter, strict=True)]
+    except ValueError:
+        return True
+
+
+def _fields_of(line: str, delimiter: str) -> list[str]:
+    """Return the fields of a line by itself; if its quotes don't balance, they are text."""
+    if line.count('"') % 2:
+        return [field.strip() for field in line.split(delimiter)]
+    return next(fields for _, _, fields in _rows(line, delimiter, strict=False))
+
+
+def _rows(text: str, delimiter: str, *, strict: bool) -> Iterator[tuple[int, int, list[str]]]:
+    """Yield the first and the last line of each row that isn't blank, and its fields."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=strict)
     begins = 1
     try:
         for fields in reader:
             if any(field.strip() for field in fields):
-                yield begins, fields
+                yield begins, reader.line_num, fields
             begins = reader.line_num + 1
     except csv.Error as error:
         raise ValueError(f"line {begins}: not CSV ({error})") from error

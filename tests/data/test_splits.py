@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.data.dataset import Clip, Dataset, read_dataset
+from tracker.data.dataset import Clip, Dataset
+from tracker.data.reading import read_dataset
 from tracker.data.splits import (
     Split,
     choose,
@@ -32,7 +33,7 @@ def clip(path: str, label: str = "rock", group: str | None = None, split: str | 
     return Clip(path, Path("x.wav"), label, group, split, fold)
 
 
-def with_splits(*words: str | None, folds: tuple[int | None, ...] = (None,) * 9) -> Dataset:
+def with_splits(*words: str | None, folds: tuple[int | None, ...] = (None,) * 10) -> Dataset:
     return Dataset(tuple(clip(f"{i}.wav", "ab"[i % 2], None, words[i], folds[i]) for i in range(len(words))))
 
 
@@ -64,6 +65,17 @@ class TestDivide:
             ["4.wav"],
         )
 
+    def test_validates_on_training_clips_if_a_manifest_has_training_and_test_alone(self):
+        split = divide(with_splits(*["train"] * 8, "test", "test"), SplitPlan(validation_fraction=0.25))
+        assert paths(split.test) == ["8.wav", "9.wav"]
+        assert {len(split.training), len(split.validation)} == {6, 2}
+
+    def test_divides_the_training_clips_into_folds_if_a_manifest_has_training_and_test_alone(self):
+        dataset = with_splits(*["train"] * 8, "test", "test")
+        splits = [divide(dataset, SplitPlan(fold=Fold(k, 2))) for k in (1, 2)]
+        assert sorted(path for split in splits for path in paths(split.validation)) == [f"{i}.wav" for i in range(8)]
+        assert {split.test for split in splits} == {splits[0].test}
+
     def test_validates_on_the_fold_that_a_manifest_gives(self):
         dataset = with_splits(*[None] * 6, folds=(1, 1, 2, 2, 3, 3))
         assert paths(divide(dataset, SplitPlan(fold=Fold(2, 3))).validation) == ["2.wav", "3.wav"]
@@ -93,11 +105,12 @@ class TestDivide:
         ("dataset", "plan", "message"),
         [
             (with_splits("train", "validation", None, "train"), SplitPlan(), r"1 of 4 clips have no split .* 2\.wav"),
-            (with_splits(*["train"] * 4), SplitPlan(), "no clip is in validation"),
+            (with_splits(*["test"] * 4), SplitPlan(), "no clip is in training"),
             (with_splits(*["validation"] * 4), SplitPlan(), "no clip is in training"),
             (with_splits("train", "validation", "train", "test"), SplitPlan(), "all clips of class 'b' are held out"),
             (with_splits("train", "train", "test"), SplitPlan(test_fraction=0.2), "drop --test-fraction"),
-            (with_splits("train", "train", "test"), SplitPlan(fold=Fold(1, 2)), "drop --fold"),
+            (with_splits("train", "validation", "train", "test"), SplitPlan(fold=Fold(1, 2)), "drop --fold"),
+            (with_splits(*["train"] * 4, "test"), SplitPlan(fold=Fold(1, 3)), "has 2 clips, but dividing it into 3"),
             (
                 with_splits(*[None] * 4, folds=(1, 2, 1, 2)),
                 SplitPlan(fold=Fold(1, 2)),

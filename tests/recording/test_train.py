@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.builders import write_tone
 from tests.running import Collected
 from tracker.recording.train import prepare
-from tracker.runs import Configuration, RunPlan, Spectrogram
+from tracker.runs import Configuration, Fold, RunPlan, Spectrogram, SplitPlan
 from tracker.runs.facts import Found
 
 if TYPE_CHECKING:
@@ -66,3 +67,37 @@ class TestPrepare:
         reporter = Collected()
         prepare(manifest(tmp_path, *rows), PLAN, reporter)
         assert reporter.warnings[-1] == "the same recording has more than one label: 0.wav, 1.wav"
+
+    def test_prepare_says_the_data_in_a_line(self, tmp_path: Path) -> None:
+        rows = [(group, "", "") for group in "wwxxyyzz"]
+        reporter = Collected()
+        prepare(manifest(tmp_path, *rows), PLAN, reporter)
+        assert reporter.messages[-1] == "8 clips of 2 classes (a 4, b 4), 1 s, split 6/2 by group"
+
+    def test_prepare_draws_the_validation_part_that_a_manifest_lacks(self, tmp_path: Path) -> None:
+        rows = [("", part, "") for part in ("train", "train", "train", "train", "test", "test")]
+        reporter = Collected()
+        prepared = prepare(manifest(tmp_path, *rows), PLAN, reporter)
+        assert reporter.messages[-1].endswith("split 2/2/2 as given, the validation part drawn by clip")
+        assert {clip.path for clip in prepared.split.test} == {"4.wav", "5.wav"}
+
+    def test_prepare_warns_of_folds_that_are_not_used(self, tmp_path: Path) -> None:
+        file = manifest(tmp_path, *[("", str(1 + number // 2), "") for number in range(4)])
+        file.write_text(file.read_text().replace("group,split", "group,fold"))
+        reporter = Collected()
+        prepare(file, PLAN, reporter)
+        assert "use them with --fold 1/2" in reporter.warnings[-1]
+        reporter = Collected()
+        prepare(file, replace(PLAN, split=SplitPlan(fold=Fold(1, 2))), reporter)
+        assert not reporter.warnings
+        assert reporter.messages[-1].endswith("split 2/2 as fold 1 of 2, as given")
+
+    def test_prepare_names_a_class_that_has_no_usable_clip(self, tmp_path: Path) -> None:
+        for number in range(20):
+            write_tone(tmp_path / "ab"[number % 2] / f"{number}.wav", 200, seed=number)
+        (tmp_path / "rare").mkdir()
+        (tmp_path / "rare/0.wav").write_bytes(bytes(300))
+        reporter = Collected()
+        prepared = prepare(tmp_path, PLAN, reporter)
+        assert reporter.warnings[-1] == "the class rare is left out, since none of its clips can be used"
+        assert prepared.dataset.classes == ("a", "b")

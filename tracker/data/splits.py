@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.data.dataset import COLUMNS
+from tracker.data.manifest import COLUMNS
 from tracker.errors import DataError
 
 if TYPE_CHECKING:
@@ -57,8 +57,9 @@ class Split:
 def divide(dataset: Dataset, plan: SplitPlan) -> Split:
     """Divide a dataset into training, validation and test.
 
-    The manifest's ``split`` decides if it is given, and its ``fold`` if the plan has a fold. Otherwise whole groups are
-    held out, so that each class is in every part and has its fraction of clips as nearly as groups allow.
+    The manifest's ``split`` decides if it is given, and its ``fold`` if the plan has a fold; if the split has no
+    validation part, that is drawn from its training clips. Otherwise whole groups are held out, so that each class is
+    in every part and has its fraction of clips as nearly as groups allow.
 
     Raises
     ------
@@ -109,7 +110,10 @@ def cut_groups(split: Split) -> tuple[str, ...]:
 
 
 def _given(dataset: Dataset, plan: SplitPlan) -> dict[str, Part]:
-    """Return what the manifest holds out; only its test part if the plan has a fold."""
+    """Return what the manifest holds out, with a validation part that is drawn if it has none.
+
+    Only the test part if the plan has a fold.
+    """
     without = [clip.path for clip in dataset.clips if clip.split is None]
     if without:
         raise DataError(
@@ -120,10 +124,24 @@ def _given(dataset: Dataset, plan: SplitPlan) -> dict[str, Part]:
         raise DataError(
             "the manifest's `split` column already defines the test set; drop --test-fraction or the column"
         )
-    if plan.fold and not any(clip.fold for clip in dataset.clips):
-        raise DataError("the manifest's `split` column already defines who is held out; drop --fold or the column")
-    held_out = ("test",) if plan.fold else ("test", "validation")
-    return {clip.path: clip.split for clip in dataset.clips if clip.split and clip.split in held_out}
+    given: dict[str, Part] = {clip.path: clip.split for clip in dataset.clips if clip.split and clip.split != "train"}
+    training = dataset.without(given)
+    if plan.fold:
+        if not any(clip.fold for clip in dataset.clips):
+            if "validation" in given.values():
+                raise DataError(
+                    "the manifest's `split` column already defines who is held out; drop --fold or the column"
+                )
+            _refuse_scarce(training, plan.fold.count, has_folds=True)
+        return {path: part for path, part in given.items() if part == "test"}
+    if training.clips and is_validation_drawn(dataset):
+        given |= draw(training, plan)
+    return given
+
+
+def is_validation_drawn(dataset: Dataset) -> bool:
+    """Return whether the validation clips must be drawn: a manifest's own split may have training and test alone."""
+    return all(clip.split != "validation" for clip in dataset.clips)
 
 
 def _refuse_unfit(split: Split) -> None:

@@ -12,8 +12,9 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from tracker.contained_files import LARGEST_SOURCE, read_file
-from tracker.data.dataset import fingerprint, hash_clips, read_dataset
+from tracker.data.dataset import fingerprint, hash_clips
 from tracker.data.demo import demo_dataset
+from tracker.data.reading import read_dataset
 from tracker.errors import DataError
 from tracker.features.decode import AudioFault
 from tracker.features.excerpt import make_excerpt, playable
@@ -166,7 +167,9 @@ class _Shelf:
             hashes = hash_clips(dataset, progress)
         if fingerprint(dataset, hashes) != source.fingerprint:
             dataset = dataset.without(self._unusable(dataset, hashes, source, settings))
-        return _Data(dataset, hashes, root) if fingerprint(dataset, hashes) == source.fingerprint else None
+        return (
+            _Data(dataset, hashes, dataset.root or root) if fingerprint(dataset, hashes) == source.fingerprint else None
+        )
 
     def _unusable(
         self, dataset: Dataset, hashes: dict[str, str], source: DataSource, settings: Spectrogram

@@ -299,7 +299,9 @@ def _named_plan(given: RunPlan, target: LogTarget) -> RunPlan:
 
 def _keys(plans: Sequence[RunPlan], data: ReadData, reporter: Reporter) -> list[str]:
     """Return what decides each run's result, as `run_key` has it; every split is tried, so that none fails later."""
-    identity = {split: data.divided(split, reporter).identity for split in dict.fromkeys(plan.split for plan in plans)}
+    divided = {split: data.divided(split, reporter) for split in dict.fromkeys(plan.split for plan in plans)}
+    identity = {split: prepared.identity for split, prepared in divided.items()}
+    reporter.log(divided[plans[0].split].summary(plans[0]))
     models = dict.fromkeys(plan.configuration.model for plan in plans)
     code = {model: {CODE_TAG: find_network(model).digest} for model in models}
     return [run_key(plan.params(), {**identity[plan.split], **code[plan.configuration.model]}) for plan in plans]

@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -20,8 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracker import __version__
-from tracker.data.dataset import Dataset, duplicates, fingerprint, hash_clips, read_dataset
-from tracker.data.splits import Split, cut_groups, divide, manifest_text
+from tracker.data.dataset import Dataset, duplicates, fingerprint, hash_clips
+from tracker.data.reading import read_dataset
+from tracker.data.splits import Split, cut_groups, divide, is_validation_drawn, manifest_text
 from tracker.data.splits import fingerprint as split_fingerprint
 from tracker.errors import DataError, StoreError, TrainingError
 from tracker.features.decode import AudioFault
@@ -59,6 +61,8 @@ NETWORK_SOURCES = "network_code"  # folder of all its sources, if it was built f
 VERSION_TAG, DATASET_TAG, SPLIT_TAG = "tracker.version", "tracker.dataset", "tracker.split"
 CODE_TAG = "tracker.code"  # a digest of the sources of the run's network
 KEEP_GOING_TAG = "tracker.keep_going"  # on a run that continues when the loss is NaN, also when it is resumed
+_MOST_CLASSES = 4  # that the line about the data names
+_ALIKE = 1.05  # how many times as long as the shortest clip the longest may be, to be called as long
 MOST_FAULTY = 0.1  # fraction of clips that may be left out; with more, the dataset isn't what the user thinks it is
 
 
@@ -71,6 +75,42 @@ class Prepared:
     images: Mapping[str, Image]  # of each clip by its path, shape (n_mels, n_frames), dB
     identity: Mapping[str, str]  # the tags that, with the params, decide a run's result: version and fingerprints
     facts: DataFacts = field(default_factory=DataFacts)
+
+    def summary(self, plan: RunPlan) -> str:
+        """Return the data in a line: ``150 clips of 5 classes (blues 30, …), 30 s, split 120/30 by artist``."""
+        dataset, spectrogram = self.dataset, plan.spectrogram
+        counts = Counter(clip.label for clip in dataset.clips)
+        listed = [f"{label} {counts[label]:,}" for label in sorted(counts, key=lambda label: (-counts[label], label))]
+        shown = listed if len(listed) <= _MOST_CLASSES else [*listed[: _MOST_CLASSES - 2], "…", listed[-1]]
+        frames, step = sorted(image.shape[1] for image in self.images.values()), spectrogram.hop_length / spectrogram.sr
+        ends = (frames[0], frames[-1]) if frames[-1] > _ALIKE * frames[0] else (frames[len(frames) // 2],)
+        length = " to ".join(_seconds_text((frame - 1) * step, frame * step) for frame in ends)
+        return (
+            f"{f'{dataset.layout}: ' if dataset.layout else ''}{counted(len(dataset.clips), 'clip')} of {len(counts)} "
+            f"classes ({', '.join(shown)}), {length} s, split {_split_text(dataset, self.split, plan.split)}"
+        )
+
+
+def _seconds_text(least: float, below: float) -> str:
+    """Return the shortest number of seconds in a range that is as wide as the step between frames."""
+    digits = next((digits for digits in range(3) if 0 < math.ceil(least * 10**digits) < below * 10**digits), 2)
+    return number_text(math.ceil(max(least, below / 2) * 10**digits) / 10**digits)
+
+
+def _split_text(dataset: Dataset, split: Split, plan: SplitPlan) -> str:
+    """Return how many clips are in each part, and what decided that."""
+    parts = (split.training, split.validation, *((split.test,) if split.test else ()))
+    is_given, has_folds = (any(getattr(clip, name) for clip in dataset.clips) for name in ("split", "fold"))
+    drawn = f"by {dataset.group_is if any(clip.group for clip in dataset.clips) else 'clip'}"
+    if plan.fold:
+        how = f"as fold {plan.fold.number} of {plan.fold.count}, {'as given' if has_folds else f'drawn {drawn}'}"
+    elif is_given:
+        how = f"as given, the validation part drawn {drawn}" if is_validation_drawn(dataset) else "as given"
+    else:
+        how = drawn
+    unused = max((clip.fold or 0 for clip in dataset.clips), default=0) if not (plan.fold or is_given) else 0
+    hint = f" (its {unused} folds are used with --fold 1/{unused}, 2/{unused}, …)" if unused else ""
+    return f"{'/'.join(f'{len(part):,}' for part in parts)} {how}{hint}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +127,8 @@ class ReadData:
         split = divide(self.dataset, plan)
         facts = _facts(self.dataset, split, self.hashes)
         _warn_of_leaks(facts, reporter)
+        if not plan.fold:
+            _warn_of_unused_folds(self.dataset, reporter)
         identity = {
             VERSION_TAG: __version__,
             DATASET_TAG: self.fingerprint,
@@ -99,7 +141,9 @@ def prepare(
     data: Path | None, plan: RunPlan, reporter: Reporter, on_classes: Callable[[int], None] | None = None
 ) -> Prepared:
     """Read, check and divide a dataset; the arguments are those of `read_data`."""
-    return read_data(data, plan.spectrogram, reporter, on_classes).divided(plan.split, reporter)
+    prepared = read_data(data, plan.spectrogram, reporter, on_classes).divided(plan.split, reporter)
+    reporter.log(prepared.summary(plan))
+    return prepared
 
 
 def read_data(
@@ -111,6 +155,8 @@ def read_data(
     """
     _check_clock(time.localtime().tm_year)
     dataset = read_dataset(data) if data else _demo_set(reporter)
+    for note in dataset.notes:
+        reporter.warn(note)
     if on_classes:
         on_classes(len(dataset.classes))
     with reporter.progress("reading", len(dataset.clips)) as progress:
@@ -172,6 +218,11 @@ def _images(
         )
     if faults:
         reporter.warn(f"left out {len(faults)} of {len(files)} clips that cannot be used: {some(faults)}")
+    usable = {clip.label for clip in dataset.clips if not isinstance(by_path[clip.path], AudioFault)}
+    for label in sorted({*dataset.classes} - usable):
+        reporter.warn(f"the class {label} is left out, since none of its clips can be used")
+    if len(usable) < len({*dataset.classes}) < 3:
+        raise DataError(f"only clips of one class can be used, {min(usable)!r}, and a classifier needs two")
     return {path: result for path, result in by_path.items() if not isinstance(result, AudioFault)}
 
 
@@ -185,6 +236,17 @@ def _facts(dataset: Dataset, split: Split, hashes: Mapping[str, str]) -> DataFac
         cut_groups=examples_of([(group,) for group in cut_groups(split)]),  # which only a manifest's own split can have
         relabelled_recordings=examples_of([paths for paths in same if len({labels[path] for path in paths}) > 1]),
     )
+
+
+def _warn_of_unused_folds(dataset: Dataset, reporter: Reporter) -> None:
+    """Warn that folds which may keep recordings together are not used, unless groups or a given split do that."""
+    folds = {clip.fold for clip in dataset.clips if clip.fold}
+    if folds and not any(clip.split for clip in dataset.clips) and any(clip.group is None for clip in dataset.clips):
+        reporter.warn(
+            f"the data has {len(folds)} folds, which are not used, so what a fold keeps together, such as the slices "
+            "of one recording, may be on both sides of the split, and the validation accuracy too optimistic; use them "
+            f"with --fold 1/{max(folds)}"
+        )
 
 
 def _warn_of_leaks(facts: DataFacts, reporter: Reporter) -> None:
@@ -223,10 +285,12 @@ def train_plans(
     target.store.check_usable()
     warn_of_idle_options(plans[0], reporter)
     built: list[BuiltNetwork] = []  # of the first plan, until it is trained
+    built_for: list[int] = []  # classes, of which one may turn out to have no usable clip
 
     def build(n_classes: int) -> None:
         from tracker.training.fit import BuiltNetwork
 
+        built_for.append(n_classes)
         built.append(BuiltNetwork.of(plans[0], n_classes))
 
     # A network that cannot be built is refused before all audio is read. A run to reuse may need none.
@@ -253,7 +317,7 @@ def train_plans(
                 continue
             _log_interrupted(kept, plan, target, reporter)
             writer = RunWriter(target, name or run_name(given), note, reporter)
-            network = built.pop() if built else None
+            network = built.pop() if built and len(prepared.dataset.classes) == built_for[0] else None
             recorder = Recorder(writer, plan, prepared, source, of_all, keep_going, built=network)
             yield recorder.train(reporter)
 

@@ -108,7 +108,7 @@ def _check_path(path: Path) -> None:
 
 
 def _of_text(name: str, text: str, delimiter: str) -> Cells:
-    rows = rows_of(text, delimiter, strict=True)
+    rows = rows_of(text, delimiter)
     memo: dict[str, str] = {}  # a table repeats names of runs and classes: each is kept once
     try:
         _, names = next(rows)

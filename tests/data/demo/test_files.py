@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from tracker.data.dataset import Clip, Dataset, read_dataset
+from tracker.data.dataset import Clip, Dataset
 from tracker.data.demo import DemoSettings, demo_dataset, write_demo
 from tracker.data.demo.genres import GENRES
+from tracker.data.reading import read_dataset
 from tracker.data.splits import divide
 from tracker.errors import DataError
 from tracker.runs import SplitPlan

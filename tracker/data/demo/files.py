@@ -23,14 +23,17 @@ from filelock import FileLock
 
 from tracker.atomic_files import folder_when_complete
 from tracker.contained_files import LARGEST_SOURCE, open_folder, read_file
-from tracker.data.dataset import MANIFEST, Dataset, read_dataset
 from tracker.data.demo.genres import GENRES
 from tracker.data.demo.song import make_artist, render
 from tracker.data.demo.sounds import SAMPLE_RATE
+from tracker.data.manifest import MANIFEST
+from tracker.data.reading import read_dataset
 from tracker.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tracker.data.dataset import Dataset
 
 Progress = Callable[[int, int], None]
 

@@ -1,0 +1,29 @@
+import pytest
+
+from tracker.delimited import rows_of, rows_quoted_or_not
+
+
+class TestRowsQuotedOrNot:
+    def test_a_field_of_two_lines_is_one_field(self):
+        rows = rows_quoted_or_not('path,label,remark\na,x,"one\ntwo"\nb,y,\n', ",")
+        assert rows == [(1, ["path", "label", "remark"]), (2, ["a", "x", "one\ntwo"]), (4, ["b", "y", ""])]
+
+    @pytest.mark.parametrize("closing", ['"and left', 'and left"', "and left"])
+    def test_a_quote_swallows_no_line(self, closing):
+        lines = ['a\t"He said\tx', "b\thello\ty", f"c\t{closing}\tz", 'd\t"quoted"\tz']
+        rows = rows_quoted_or_not("\n".join(["path\ttext\tlabel", *lines]), "\t")
+        assert [(line, fields[0], fields[2]) for line, fields in rows[1:]] == [
+            (2, "a", "x"), (3, "b", "y"), (4, "c", "z"), (5, "d", "z"),
+        ]  # fmt: skip
+        assert rows[1][1][1] == '"He said'
+        assert rows[4][1][1] == "quoted"
+
+    def test_a_quote_that_would_swallow_more_than_a_field_may_hold_swallows_no_line(self):
+        rows = rows_quoted_or_not("path,label\n" + '"a,x\n' + "b,y\n" * 50_000, ",")
+        assert len(rows) == 50_002
+
+
+class TestRowsOf:
+    def test_rows_of_refuses_a_quote_that_is_never_closed(self):
+        with pytest.raises(ValueError, match="line 2: not CSV"):
+            list(rows_of('a,b\n"x,y\n', ","))

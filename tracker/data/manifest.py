@@ -1,0 +1,192 @@
+"""A manifest: a CSV file that lists clips.
+
+It has the columns ``path,label`` and optionally ``group,split,fold``, in any order; others are ignored. Paths are
+relative to the manifest. The file is UTF-8, with or without a byte-order mark; fields may be quoted and padded with
+spaces, and blank lines are skipped. Lines are counted from 1, the header being the first. Every line is read, or
+refused by its number.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracker.contained_files import read_regular
+from tracker.data.dataset import Clip, is_printable, is_undecodable
+from tracker.delimited import delimiter_of, rows_quoted_or_not, text_of
+from tracker.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
+
+    from tracker.data.dataset import Part
+
+MANIFEST = "manifest.csv"  # in a folder, used instead of the sub-folder names; it can also name the artists
+COLUMNS = ("path", "label", "group", "split", "fold")
+
+_EVALUATION = frozenset({"eval", "evaluation"})
+SPLIT_WORDS: Mapping[str, Part] = {
+    "train": "train", "training": "train", "trn": "train",
+    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
+    "development": "validation", "devel": "validation",
+    "test": "test", "testing": "test", "tst": "test", **dict.fromkeys(_EVALUATION, "test"),
+}  # fmt: skip
+_FOLD = re.compile(r"(?:fold[ _-]?)?0*([0-9]{1,9})(?:\.0*)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A line of a manifest, its path found."""
+
+    file: Path
+    fields: Mapping[str, str]
+
+
+def read_manifest(manifest: Path) -> list[Clip]:
+    """Return the clips that a manifest lists, in its order: at least one, no path twice.
+
+    Raises
+    ------
+    DataError
+        If it isn't such a manifest, or lists a file that is missing.
+    OSError
+        If it, or a folder in it, cannot be read.
+    """
+    rows: dict[str, _Row] = {}
+    first_seen: dict[str, int] = {}
+    missing: list[str] = []
+    for line, fields in rows_of_table(manifest, {name: name for name in COLUMNS}, ("path", "label")):
+        where = f"{manifest}, line {line}"
+        row = _row(fields, manifest.parent, where)
+        path = unicodedata.normalize("NFC", os.path.relpath(row.file, manifest.parent).replace(os.sep, "/"))
+        if path in first_seen:
+            raise DataError(f"{where}: {path} is already in line {first_seen[path]}; remove one of them")
+        first_seen[path] = line
+        rows[path] = row
+        if not row.file.is_file():
+            missing.append(f"{path} (line {line})")
+    if missing:
+        raise DataError(
+            f"{len(missing)} of the {len(rows)} files listed in {manifest} are missing, the first is {missing[0]}; "
+            f"paths are relative to the manifest's folder, {manifest.parent}"
+        )
+    if not rows:
+        raise DataError(f"{manifest} lists no clips; add a line for each below the header")
+    parts = parts_of({row.fields["split"].lower() for row in rows.values()})
+    folds = folds_from_1({path: row.fields["fold"] for path, row in rows.items()})
+    return [
+        Clip(
+            path=path,
+            file=row.file,
+            label=unicodedata.normalize("NFC", row.fields["label"]),
+            group=unicodedata.normalize("NFC", row.fields["group"]) or None,
+            split=parts.get(row.fields["split"].lower()),
+            fold=folds.get(path),
+        )
+        for path, row in rows.items()
+    ]
+
+
+def rows_of_table(
+    table: Path, columns: Mapping[str, str], required: Collection[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the fields of each line below the header that is not blank, and the number of the line they begin in.
+
+    `columns` has what the table calls each column, in any case; those `required` must be there, and others may be.
+    Fields are by our own names of the columns, and empty where the table has none.
+    """
+    try:
+        text = text_of(read_regular(table))
+    except ValueError as error:
+        raise DataError(f"{table}, {error}, so not a CSV manifest; save it as CSV in UTF-8") from error
+    if not text.strip():
+        raise DataError(f"{table} is empty; a manifest begins with the header path,label")
+    places: dict[str, int] | None = None
+    width = 0
+    for line, fields in rows_quoted_or_not(text, delimiter_of(text)):
+        if places is None:
+            places, width = _places(fields, columns, required, table), len(fields)
+        elif len(fields) > width:
+            raise DataError(
+                f"{table}, line {line}: {len(fields)} fields, but the header has {width}; "
+                "put a field that contains a comma into double quotes"
+            )
+        else:
+            found = {name: fields[place] for name, place in places.items() if place < len(fields)}
+            yield line, {name: found.get(name, "") for name in columns}
+
+
+def _places(header: list[str], columns: Mapping[str, str], required: Collection[str], table: Path) -> dict[str, int]:
+    """Return where each column stands."""
+    names = [name.strip().lower() for name in header]
+    lacking = [columns[column] for column in required if columns[column].lower() not in names]
+    if lacking:  # what the file says is not shown, since it may be another one, such as a key
+        raise DataError(
+            f"{table} has no {' or '.join(map(repr, lacking))} column in its first line; "
+            "a manifest begins with the header path,label and optionally group,split,fold"
+        )
+    twice = [name for name in columns.values() if names.count(name.lower()) > 1]
+    if twice:
+        raise DataError(f"{table} has the column {twice[0]} more than once; remove one of them")
+    return {column: names.index(name.lower()) for column, name in columns.items() if name.lower() in names}
+
+
+def _row(fields: Mapping[str, str], folder: Path, where: str) -> _Row:
+    """Return a line whose fields are as they must be."""
+    texts = {column: text.strip() for column, text in fields.items()}
+    for column, text in texts.items():
+        if not is_printable(text):
+            raise DataError(
+                f"{where}: the {column} {text[:40]!a} contains a line break or a control character; "
+                "close its quotes, or rename it"
+            )
+    for column in ("path", "label"):
+        if not texts[column]:
+            raise DataError(f"{where}: the {column} is empty; fill it in or remove the line")
+    file = _file(fields["path"], folder)
+    if is_undecodable(file):
+        raise DataError(f"{where}: {file.suffix} files cannot be decoded; convert {file.name} to WAV or FLAC")
+    split, fold = texts["split"], texts["fold"]
+    if split and split.lower() not in SPLIT_WORDS:
+        raise DataError(
+            f"{where}: the split must be train, validation or test, or a usual word for them such as dev or eval, got "
+            f"{split!r}"
+        )
+    if fold and not _FOLD.fullmatch(fold):
+        raise DataError(f"{where}: the fold must be a whole number, got {fold!r}")
+    return _Row(file, texts)
+
+
+def parts_of(words: Collection[str]) -> dict[str, Part]:
+    """Return the part that each word means beside the others, in lower case; others are left out.
+
+    An evaluation is the test, or the validation if there is a test beside it and no other validation.
+    """
+    parts = {word: SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS}
+    others = {part for word, part in parts.items() if word not in _EVALUATION}
+    if "test" in others and "validation" not in others:
+        parts |= dict.fromkeys(_EVALUATION & parts.keys(), "validation")
+    return parts
+
+
+def folds_from_1(folds: Mapping[str, str]) -> dict[str, int]:
+    """Return the fold of each clip that has one, counted from 1, from what was written: ``1``, ``1.0`` or ``fold1``.
+
+    If they are counted from 0, each is one more than written.
+    """
+    numbers = {path: int(found[1]) for path, text in folds.items() if (found := _FOLD.fullmatch(text.strip()))}
+    shift = 1 if 0 in numbers.values() else 0
+    return {path: number + shift for path, number in numbers.items()}
+
+
+def _file(written: str, folder: Path) -> Path:
+    """Return the file of a path: as written, else as another system would write it."""
+    path = written.strip()
+    composed, decomposed = unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path)
+    spellings = (path, written, composed, decomposed, path.replace("\\", "/"))
+    files = [folder / spelling for spelling in spellings]
+    return next((file for file in files if file.is_file()), files[-1])
