@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tracker.api import (
         close,
         delete,
+        evaluate,
         load_runs,
         predict,
         read_table,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     )
     from tracker.errors import TrackerError
     from tracker.recording.answering import Answered
+    from tracker.recording.evaluate import Evaluation
     from tracker.recording.gate import GateAnswer, gate
     from tracker.recording.predict import ClipPrediction, ClipPredictions
     from tracker.recording.reporter import LoggingReporter, PrintReporter, Reporter, SilentReporter
@@ -45,6 +47,7 @@ __all__ = [
     "ClipPrediction",
     "ClipPredictions",
     "Comparison",
+    "Evaluation",
     "ExperimentRuns",
     "Fold",
     "GateAnswer",
@@ -63,6 +66,7 @@ __all__ = [
     "close",
     "compare",
     "delete",
+    "evaluate",
     "gate",
     "load_runs",
     "log_report",
@@ -84,6 +88,7 @@ __all__ = [
 _NAMES = {  # where names are that `tracker.api` does not define
     "tracker.errors": ("TrackerError",),
     "tracker.recording.answering": ("Answered",),
+    "tracker.recording.evaluate": ("Evaluation",),
     "tracker.recording.gate": ("GateAnswer", "gate"),
     "tracker.recording.predict": ("ClipPrediction", "ClipPredictions"),
     "tracker.recording.reporter": ("LoggingReporter", "PrintReporter", "Reporter", "SilentReporter"),

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 
     from tracker.next_steps.command_line import Argv
     from tracker.recording.answering import Answered
+    from tracker.recording.evaluate import Evaluation
     from tracker.recording.predict import ClipPredictions
     from tracker.recording.reporter import Reporter
     from tracker.recording.script_run import ScriptRun
@@ -652,6 +653,38 @@ def predict(
     reporter, store = checked_reporter(reporter), _store(tracking_uri)
     found = read_experiment_runs(store, _experiment(experiment, store), by_epoch=0)
     return predict_files(paths, chosen_run(found, id_of(run), reporter), store, reporter)
+
+
+@names_for_flags()
+def evaluate(
+    run: str | Run,
+    tracking_uri: str | Path | None = None,
+    *,
+    data: str | Path | None = None,
+    experiment: str | None = None,
+    reporter: Reporter | None = None,
+) -> Evaluation:
+    """Evaluate the kept model of a run of `train` on the run's own test clips, log the result and count the look.
+
+    Parameters
+    ----------
+    run : str or Run
+        A run, its id, a unique prefix of one, its name, or ``"best"``: the one that the report names.
+    data : str or Path, optional
+        Where the data is now, if it was moved.
+
+    Raises
+    ------
+    TrackerError
+        If there is no such run, it has no test clips or no model, or its data has changed.
+    """
+    from tracker.recording.evaluate import evaluate_run
+    from tracker.recording.kept_model import chosen_run
+
+    moved = None if data is None else checked_path("data", data)
+    reporter, store = checked_reporter(reporter), _store(tracking_uri)
+    found = read_experiment_runs(store, _experiment(experiment, store), by_epoch=0)
+    return evaluate_run(chosen_run(found, id_of(run), reporter), found, store, reporter, moved)
 
 
 @names_for_flags()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,9 @@ from tests.builders import write_tone
 from tests.running import TINY_NETWORK, Collected
 from tracker.errors import TrackerError
 from tracker.recording.kept_model import chosen_run, open_model
+from tracker.runs.facts import looks_at_test
 from tracker.store import store_at
+from tracker.store.run_files import parse_predictions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -140,3 +144,45 @@ class TestPredict:
     def test_a_figure_of_another_kind_is_refused_before_anything_is_read(self, tracker: Tracker) -> None:
         result = tracker("predict", "a.wav", "--plot", "a.pdf")
         assert (result.status, "must end in .png or .svg, got 'a.pdf'" in result.err) == (2, True)
+
+
+class TestEvaluate:
+    """Of the one run, whose looks are counted from test to test."""
+
+    def test_each_look_at_the_test_clips_is_logged_counted_and_said(self, here: Tracker, folder: Path) -> None:
+        before = looks_at_test(api.load_runs(folder)[0].tags)
+        result = here("evaluate", "best")
+        assert result.status == 0, result.err
+        assert re.fullmatch(
+            r"networks-tiny-k3-lr0\.001-s0: \d/4 \([\d.]+%\) test clips correct \(95% interval [\d.–]+%\), test loss "
+            r"[\d.]+\. This is (the first look|look \d) at these test clips.*\n",
+            result.out,
+        )
+        again = json.loads(here("evaluate", "best", "--format", "json").out)
+        run = api.load_runs(folder)[0]
+        assert again["looks"] == {"run": before + 2, "other_runs": 0}
+        assert looks_at_test(run.tags) == before + 2
+        assert run.metrics["test_accuracy"] == again["accuracy"] == again["correct"] / 4
+        assert run.curves["test_accuracy"].overwritten == 0
+        logged = parse_predictions(store_at(None, folder).read_artifact(run.run_id, "predictions/test.csv"))
+        assert {*logged.clips}.isdisjoint(run.validation.clips)
+        assert logged.correct.sum() == again["correct"]
+        points = [point for answer in api.build_report(api.load_runs(folder)).answers for point in answer.points]
+        assert not any("test clips" in point for point in points)
+
+    def test_data_that_has_changed_is_refused_in_a_line_and_no_look_is_counted(
+        self, here: Tracker, folder: Path, tmp_path: Path
+    ) -> None:
+        before = looks_at_test(api.load_runs(folder)[0].tags)
+        shutil.copytree(folder / "genres", tmp_path / "genres")
+        write_tone(tmp_path / "genres/low3.wav", 500, seed=99)
+        result = here("evaluate", "best", "--data", tmp_path / "genres")
+        assert result.status == 1
+        (line,) = [line for line in result.err.splitlines() if line.startswith("tracker: ")]
+        assert "cannot be evaluated: the data has changed (the content of the files) since it was trained" in line
+        assert looks_at_test(api.load_runs(folder)[0].tags) == before
+
+    def test_a_run_without_test_clips_is_refused_before_anything_is_read(self, log_run: LogRun) -> None:
+        log_run("1101")
+        with pytest.raises(TrackerError, match=r"has no test clips: train it with test_fraction 0\.2"):
+            api.evaluate("a run")

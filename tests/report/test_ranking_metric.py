@@ -128,3 +128,20 @@ class TestOnTestData:
         scores = zip((0.9, 0.85, 0.8), on_test, strict=True)
         found = report_on(*({"val_accuracy": score, "test_accuracy": test} for score, test in scores))
         assert next(answer.points for answer in found.answers if answer.id == "best") == (point,)
+
+    def test_the_best_alone_has_its_test_metric_and_nothing_is_ranked_by_it(self) -> None:
+        found = report_on({"val_accuracy": 0.9, "test_accuracy": 0.7}, {"val_accuracy": 0.8})
+        assert next(answer.points for answer in found.answers if answer.id == "best") == (
+            "Run 1 has test_accuracy 70.0%.",
+        )
+
+    def test_several_runs_evaluated_on_the_same_test_clips_are_a_limit(self) -> None:
+        runs = [
+            replace(run, tags={"tracker.test_evaluations": str(looks)})
+            for looks, run in enumerate(runs_of(*[{"val_accuracy": 0.8, "test_accuracy": 0.7}] * 2), start=1)
+        ]
+        limits = build_report("mine", runs).limits
+        assert (
+            "Two runs were evaluated on the same test samples, in 3 looks, so the best test score is optimistic."
+            in limits
+        )

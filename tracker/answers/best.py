@@ -90,13 +90,15 @@ def _on_test_data(findings: Findings) -> str:
         means.append(math.fsum(of.value for of in logged if of) / len(logged) if all(logged) else None)
     known = [mean for mean in means if mean is not None]
     own = means[0]
-    if own is None or len(known) < 2:
+    if own is None:
         return ""
     is_share = role_of(name)[0] == ACCURACY and all(map(is_fraction, known))
     write = percent_cell if is_share else metric_text
     best = min(known) if study.metric.lower_is_better else max(known)
     place = sum(mean < own if study.metric.lower_is_better else mean > own for mean in known)
     who = _name(findings, ranked[0])
+    if len(known) < 2:
+        return f"{capitalised(who)} has {name} {write(own)}."
     if place == 0:
         return f"{capitalised(who)} is also best by {name}, {write(own)}."
     leader = _name(findings, ranked[means.index(best)])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tracker.cli.app import command
-from tracker.cli.console import ConsoleReporter, fitting_table, log, print_document, print_tables, warn
+from tracker.cli.console import ConsoleReporter, fitting_table, log, print_document, print_result, print_tables, warn
 from tracker.cli.options import Experiment, TrackingUri, runs, store_at
 from tracker.errors import TrackerError
 from tracker.printable import decoded
@@ -98,6 +98,49 @@ def predict(
     for file, reason in predicted.unusable:
         warn(f"{file} was left out: {reason}")
     return int(bool(predicted.unusable))
+
+
+@command(
+    "evaluate",
+    "Evaluate a run's model on its test clips.",
+    "tracker evaluate k7-lr0.0001-s0 --split test",
+    "tracker evaluate best --format json",
+)
+def evaluate(
+    *,
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN",
+            parser=decoded,
+            help="A run's name or id, or `best`, the run that the report names.",
+            autocompletion=runs,
+        ),
+    ],
+    split: Annotated[Literal["test"], typer.Option(help="Which clips: those that no run has seen.")] = "test",  # noqa: ARG001
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", show_default="where it was", help="Where the data is now, if it was moved."),
+    ] = None,
+    form: Annotated[Literal["text", "json"], typer.Option("--format", help="A line, or JSON for programs.")] = "text",
+    experiment: Experiment = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Evaluate a run's kept model on its own test clips, once you have decided: each look is logged and counted.
+
+    Prints how many are correct, with the interval and the number of looks at these clips so far. The report shows the
+    result and ranks nothing by it.
+    """
+    from tracker.recording.evaluate import evaluate_run
+    from tracker.recording.kept_model import chosen_run
+
+    reporter, found = ConsoleReporter(), _runs(experiment, tracking_uri)
+    assert found.store is not None  # noqa: S101  (they were read from one)
+    result = evaluate_run(chosen_run(found, run, reporter), found, found.store, reporter, data)
+    if form == "json":
+        print_document(result.to_json())
+    else:
+        print_result(result.sentence)
 
 
 def _runs(experiment: str | None, tracking_uri: str | None) -> ExperimentRuns:

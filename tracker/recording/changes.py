@@ -63,7 +63,7 @@ def _change(run: str, change: Change, done: str, store: Store, experiment: str, 
     for problem in found.problems:
         reporter.warn(problem)
     target = found.find(run)
-    journal = _journal_of(target, store)
+    journal = journal_of(target, store)
     if journal is None:
         if target.status is RunStatus.RUNNING and isinstance(change, Deleted):
             reporter.warn(f"run {target.name} may still be running: its program will fail to log")
@@ -80,7 +80,7 @@ def _change(run: str, change: Change, done: str, store: Store, experiment: str, 
     return send_change(journal, done, store, reporter)
 
 
-def _journal_of(run: Run, store: Store) -> Journal | None:
+def journal_of(run: Run, store: Store) -> Journal | None:
     """Return the journal that a run was uploaded from, or will be, if it is here."""
     name = run.journal_id or run.run_id
     folder = journals_folder(store) / name

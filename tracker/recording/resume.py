@@ -240,7 +240,7 @@ def changes(journal: Journal, plan: RunPlan, prepared: Prepared) -> list[str]:
     changed = []
     if then.get("tracker.dataset") != now["tracker.dataset"]:
         manifest = manifest_text(prepared.dataset, prepared.split, plan.split)
-        changed.append(f"the data{_clips_changed(_artifact(journal, DATASET), manifest)}")
+        changed.append(f"the data{clips_changed(_artifact(journal, DATASET), manifest)}")
     if then.get("tracker.split") != now["tracker.split"]:
         changed.append("the split")
     before = {"tracker": then.get("tracker.version", "none")} | _environment(journal)
@@ -255,7 +255,7 @@ def _environment(journal: Journal) -> dict[str, str]:
     return {name: version for name, _, version in lines if name not in MACHINE}
 
 
-def _clips_changed(manifest_then: str, manifest: str) -> str:
+def clips_changed(manifest_then: str, manifest: str) -> str:
     """Describe which clips were removed, added or relabelled; if none were, the audio itself changed."""
     before, now = _clips(manifest_then), _clips(manifest)
     if not before:

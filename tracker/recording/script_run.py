@@ -44,7 +44,7 @@ from tracker.recording.run_writer import (
     versions_text,
 )
 from tracker.runs.events import Measured, Tagged
-from tracker.runs.facts import environment_tags
+from tracker.runs.facts import TEST_LOOKS_TAG, environment_tags
 from tracker.store import DATASET, VALIDATION, now_ms, predictions_csv
 from tracker.study.metric_roles import ACCURACY, LOSS, named
 from tracker.training.result import machine
@@ -233,9 +233,9 @@ class ScriptRun:
                 self._validation = predictions
             else:
                 self._test_evaluations += 1
-                tags["tracker.test_evaluations"] = str(self._test_evaluations)
-                scores = _scores(predictions, "test")
-                self._measure({name: scores[name] for name in scores.keys() - self._by_epoch})
+                tags[TEST_LOOKS_TAG] = str(self._test_evaluations)
+                measured = scores(predictions, "test")
+                self._measure({name: measured[name] for name in measured.keys() - self._by_epoch})
             self._writer.append(Tagged(tags))
 
     def log_artifact(
@@ -317,7 +317,7 @@ class ScriptRun:
         """Log the metrics that a run has once and, if nothing went wrong, its figures and description."""
         final = summary_metrics(self._writer.epochs)
         if not self._writer.epochs and self._validation:
-            final = _scores(self._validation, "val")
+            final = scores(self._validation, "val")
         missing = {name: value for name, value in final.items() if name not in self._measured}
         try:
             if missing:
@@ -359,7 +359,7 @@ def _value(metrics: Mapping[str, float], quantity: str) -> float | None:
     return None if name is None else metrics[name]
 
 
-def _scores(predictions: Predictions, prefix: str) -> dict[str, float]:
+def scores(predictions: Predictions, prefix: str) -> dict[str, float]:
     """Return the loss and the accuracy of predictions."""
     from tracker.training.result import accuracy, log_loss
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tracker import __version__
 from tracker.conclusions import kinds, of_kind
 from tracker.report.model import Procedure
-from tracker.report.ranking_metric import metric_limits, no_test_text
+from tracker.report.ranking_metric import metric_limits, no_test_text, test_looks_text
 from tracker.runs import UNSENT_TAG, RunStatus
 from tracker.study.contradictions import Contradiction
 from tracker.study.metric_roles import lower_is_better
@@ -64,6 +64,8 @@ def limits(
     untested = no_test_text(study, is_picked=is_picked and not is_estimated)
     if untested:
         yield untested
+    if looks := test_looks_text(study):
+        yield looks
 
 
 def _limits_of_metric(study: Study, wording: Wording) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from tracker.runs.facts import looks_at_test
 from tracker.study.metric_roles import part_of
 from tracker.study.other_metrics import ranking_values
-from tracker.wording import listing, metric_words
+from tracker.wording import capitalised, count_words, listing, metric_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,6 +87,22 @@ def no_test_text(study: Study, *, is_picked: bool) -> str:
     if all(result.run.is_in_format for result in study.results):
         return f"There is no test set: the best {what} was picked and scored on the same clips."
     return f"No metric of test data was logged, and the best {what} was picked and scored on the same data."
+
+
+def test_looks_text(study: Study) -> str:
+    """Return that several runs were evaluated on the same test clips, and how often, if they were."""
+    looks: defaultdict[tuple[str | None, ...], list[int]] = defaultdict(list)
+    for result in study.results:
+        tags = result.run.tags
+        if of_run := looks_at_test(tags):
+            looks[tags.get("tracker.dataset"), tags.get("tracker.split")].append(of_run)
+    most = max(looks.values(), key=len, default=[])
+    if len(most) < 2:
+        return ""
+    return (
+        f"{capitalised(count_words(len(most), 'run'))} were evaluated on the same test clips, in {sum(most)} looks, so "
+        "the best test score is optimistic."
+    )
 
 
 def value_words(results: Sequence[RunResult], metric: Metric) -> str | None:

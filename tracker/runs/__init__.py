@@ -53,6 +53,7 @@ from tracker.runs.planned import (
     plans_under,
     reserved_for,
     spectrogram_of,
+    split_of,
 )
 
 __all__ = [
@@ -62,5 +63,5 @@ __all__ = [
     "RunStatus", "Spectrogram", "SplitPlan", "UsedDataset", "Value", "as_number", "check_line", "check_name_in_store",
     "check_range",
     "is_resumable", "number_text", "option_named", "plan_of", "plan_with", "plans_under", "reserved_for", "shown",
-    "spectrogram_of", "value_text",
+    "spectrogram_of", "split_of", "value_text",
 ]  # fmt: skip

@@ -21,6 +21,7 @@ ENVIRONMENT_TAG = "tracker.environment"
 PLAN_TAG = "tracker.plan"  # an id of what one command trains: the same command, given again, has the same one
 PLAN_SIZE_TAG = "tracker.plan_size"  # how often that trains each configuration: seeds times folds
 FINAL_TAG = "tracker.final"  # ``true``: the plan was declared fixed before it was trained
+TEST_LOOKS_TAG = "tracker.test_evaluations"  # how often the run was evaluated on its test clips
 SWEEP_TAG = "tracker.sweep"  # on the run that only holds a sweep's runs together: how many they are to be
 
 MACHINE = ("processor", "cores", "memory")  # parts of an environment that decide how long a run takes, not its result
@@ -95,6 +96,11 @@ def network_shape(tags: Mapping[str, str]) -> NetworkShape | None:
     pairs = [pair for pair in layers if isinstance(pair, list) and len(pair) == 2] if isinstance(layers, list) else []
     typed = [(name, _whole(number)) for name, number in pairs]
     return NetworkShape(parameters, tuple(Layer(str(name), number) for name, number in typed if number is not None))
+
+
+def looks_at_test(tags: Mapping[str, str]) -> int:
+    """Return how often a run with these tags was evaluated on its test clips, as far as it says so."""
+    return _whole(_parsed(tags.get(TEST_LOOKS_TAG))) or 0
 
 
 def is_sweep(tags: Mapping[str, str]) -> bool:

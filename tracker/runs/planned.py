@@ -350,6 +350,12 @@ def plan_of(params: Mapping[str, str], parse_options: ParseOptions) -> RunPlan:
     return plan
 
 
+def split_of(params: Mapping[str, str]) -> SplitPlan:
+    """Return how a run's data was divided, as logged; raise ValueError if a param is missing or can't be used."""
+    made: SplitPlan = _made(SplitPlan, {entry.name: entry.from_params(params) for entry in options_of(SplitPlan)})
+    return made
+
+
 def spectrogram_of(params: Mapping[str, str]) -> Spectrogram:
     """Return the settings of the features as logged; raise ValueError if one is missing or can't be used."""
     try:

@@ -258,6 +258,12 @@ class Store(Protocol):
         Raises `GoneError` if there is no such run, `StoreError` if the store refuses or is away.
         """
 
+    def add_to_run(self, run_id: str, events: Sequence[Event], artifacts: Path) -> None:
+        """Write more to a run that no journal here is of; `artifacts` is the folder of the attached files.
+
+        Raises as `change_run`.
+        """
+
     def tag_experiment(self, experiment: str, tags: Mapping[str, str]) -> Mapping[str, str]:
         """Set tags of an experiment, over those of the same name, and return all that it has then.
 

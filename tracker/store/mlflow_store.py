@@ -30,14 +30,14 @@ from tracker.store.mlflow_run import check_change, check_keys, check_start
 from tracker.store.reader import experiment_name, read_artifact, read_experiment, run_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from types import FrameType
 
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-    from tracker.runs.events import Change, Started, UploadState
+    from tracker.runs.events import Change, Event, Started, UploadState
     from tracker.store import ArtifactPath, ByEpoch, RunName, Store, Upload
     from tracker.store.location import Location
 
@@ -135,6 +135,11 @@ class _MlflowStore:
         from tracker.store.upload import change_run
 
         change_run(self.location, run_id, change)
+
+    def add_to_run(self, run_id: str, events: Sequence[Event], artifacts: Path) -> None:
+        from tracker.store.upload import add_to_run
+
+        add_to_run(self.location, run_id, events, artifacts)
 
     def log_report(self, experiment: str, run_id: str, page: bytes, verdict: str) -> None:
         from tracker.store.upload import log_report

@@ -153,6 +153,18 @@ def change_run(location: Location, run_id: str, change: Change) -> None:
     RunWriter(open_store(location), run_id).write(change, Path())
 
 
+def add_to_run(location: Location, run_id: str, events: Sequence[Event], artifacts: Path) -> None:
+    """Write more to a run that no journal here is of; see `tracker.store.Store.add_to_run`."""
+    store = open_store(location)
+    store.check_run(run_id)
+    run = RunWriter(store, run_id)
+    for event, rows in zip(events, values_of(events), strict=True):
+        if rows:
+            run.log_values(rows)
+        else:
+            run.write(event, artifacts)
+
+
 def log_report(location: Location, experiment: str, run_id: str, page: bytes, verdict: str) -> None:
     """Keep a report with a run and its verdict with the experiment; see `tracker.store.Store.log_report`."""
     store = open_store(location)
