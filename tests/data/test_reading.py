@@ -124,7 +124,7 @@ class TestFoldersThatAreParts:
 class TestFoldersWithoutClips:
     def test_each_is_named_with_what_is_in_it(self, tmp_path):
         write(
-            tmp_path, "rock/a.wav", "jazz/b.wav", "phone/0.amr", "phone/1.amr", "hidden/.x", "_background_noise_/n.wav"
+            tmp_path, "rock/a.wav", "jazz/b.wav", "phone/0.pdf", "phone/1.pdf", "hidden/.x", "_background_noise_/n.wav"
         )
         (tmp_path / "rare").mkdir()
         dataset = read_dataset(tmp_path)
@@ -132,6 +132,6 @@ class TestFoldersWithoutClips:
         assert dataset.notes == (
             "no clips come from the folder _background_noise_ (noise without words, so no class)",
             "no clips come from the folder hidden (hidden files alone)",
-            "no clips come from the folder phone (2 .amr files: no audio that can be decoded)",
+            "no clips come from the folder phone (2 .pdf files: no audio)",
             "no clips come from the folder rare (it is empty)",
         )

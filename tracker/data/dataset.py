@@ -32,12 +32,12 @@ NOISE = "_background_noise_"  # a folder of recordings to mix with others, as Sp
 
 LAYOUT = "put the clips into one sub-folder per class, or list them in a CSV manifest (path,label)"
 
-# Audio that libsndfile 1.2 decodes, and audio that it cannot: silently skipped, that would be missing from the dataset.
-_READABLE = (
-    ".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".sph", ".w64",
-    ".wav", ".wave",
-)  # fmt: skip
-_UNREADABLE = (".aac", ".alac", ".ape", ".m4a", ".mka", ".mp4", ".ra", ".webm", ".wma", ".wv")
+_AUDIO = frozenset((  # whether it can be decoded is decided by what is in it
+    ".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".alac", ".amr", ".ape", ".au", ".caf", ".dts", ".flac", ".m4a",
+    ".m4b", ".mka", ".mp2", ".mp3", ".mp4", ".mpc", ".oga", ".ogg", ".opus", ".ra", ".rf64", ".snd", ".sph", ".spx",
+    ".tta", ".w64", ".wav", ".wave", ".webm", ".wma", ".wv",
+))  # fmt: skip
+_DVC = ".dvc"  # ending of the file that stands for one that DVC keeps elsewhere
 
 UNREAD = ""  # in place of the hash of a file that can't be read: a pipe, a link that leads nowhere
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})  # control characters, undecodable bytes and line separators
@@ -130,14 +130,9 @@ def is_printable(text: str) -> bool:
     return not any(unicodedata.category(character) in _UNPRINTABLE for character in text)
 
 
-def is_decodable(file: Path) -> bool:
-    """Return whether a file is, by its name, audio that can be decoded."""
-    return file.suffix.lower() in _READABLE
-
-
-def is_undecodable(file: Path) -> bool:
-    """Return whether a file is, by its name, audio that can't be decoded."""
-    return file.suffix.lower() in _UNREADABLE
+def is_audio(file: Path) -> bool:
+    """Return whether a file is audio by its name."""
+    return file.suffix.lower() in _AUDIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,23 +159,19 @@ def list_folder(folder: Path, most_files: int | None = None) -> Listing:
     Raises
     ------
     DataError
-        If there is no audio, or some of it is in a format that cannot be decoded.
+        If there is no audio.
     OSError
         If a folder cannot be read.
     """
     files = list(islice(_files(folder, ()), None if most_files is None else most_files + 1))
     if most_files is not None and len(files) > most_files:
         raise DataError(f"{folder} has more than {most_files:,} files; give a folder with the clips alone")
-    audio = tuple(filter(is_decodable, files))
-    undecodable = [*filter(is_undecodable, files)]
-    if undecodable:
-        raise DataError(
-            f"{_first(undecodable)} in {folder}: {undecodable[0].suffix} files cannot be decoded; "
-            "convert them to WAV or FLAC, or move them out of the dataset"
-        )
+    audio = tuple(filter(is_audio, files))
+    elsewhere = [file.with_suffix("") for file in files if file.suffix == _DVC and is_audio(file.with_suffix(""))]
+    audio = tuple(sorted({*audio, *elsewhere}))
     if not audio:
         raise DataError(f"{folder} contains no audio (wav, flac, mp3, ogg, au, …); {LAYOUT}")
-    return Listing(folder, audio, tuple(file for file in files if not is_decodable(file)))
+    return Listing(folder, audio, tuple(file for file in files if not is_audio(file)))
 
 
 def clips_by_folder(listing: Listing) -> list[Clip]:
@@ -231,18 +222,18 @@ def _contents(folder: Path) -> str:
         else f"{number:,} file{'' if number == 1 else 's'} {ending}"
         for ending, number in endings.most_common(3)
     )
-    return f"{', '.join(kinds)}: no audio that can be decoded"
+    return f"{', '.join(kinds)}: no audio"
 
 
 def audio_files(folder: Path) -> tuple[Path, ...]:
-    """Return the files below a folder whose names are those of audio, whether or not it can be decoded.
+    """Return the files below a folder whose names are those of audio.
 
     Raises
     ------
     OSError
         If a folder cannot be read.
     """
-    return tuple(file for file in _files(folder, ()) if file.suffix.lower() in (*_READABLE, *_UNREADABLE))
+    return tuple(file for file in _files(folder, ()) if is_audio(file))
 
 
 def _files(folder: Path, above: Sequence[Path]) -> Iterator[Path]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.contained_files import read_regular
-from tracker.data.dataset import Clip, is_printable, is_undecodable
+from tracker.data.dataset import Clip, is_printable
 from tracker.delimited import delimiter_of, rows_quoted_or_not, text_of
 from tracker.errors import DataError
 
@@ -148,8 +148,6 @@ def _row(fields: Mapping[str, str], folder: Path, where: str) -> _Row:
         if not texts[column]:
             raise DataError(f"{where}: the {column} is empty; fill it in or remove the line")
     file = _file(fields["path"], folder)
-    if is_undecodable(file):
-        raise DataError(f"{where}: {file.suffix} files cannot be decoded; convert {file.name} to WAV or FLAC")
     split, fold = texts["split"], texts["fold"]
     if split and split.lower() not in SPLIT_WORDS:
         raise DataError(

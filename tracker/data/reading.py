@@ -22,9 +22,8 @@ from tracker.data.dataset import (
     Dataset,
     Listing,
     clips_by_folder,
-    is_decodable,
+    is_audio,
     is_printable,
-    is_undecodable,
     list_folder,
     notes_on_folders,
 )
@@ -68,7 +67,7 @@ def _read(path: Path, most_files: int | None) -> Dataset:
         return Dataset(tuple(read_manifest(manifest))) if manifest.is_file() else _read_folder(path, most_files)
     if not path.exists():
         raise DataError(f"there is no folder or manifest {path}; check the path given")
-    if is_decodable(path) or is_undecodable(path):
+    if is_audio(path):
         raise DataError(f"{path} is a single audio file, a dataset needs many; {LAYOUT}")
     if path.suffix.lower() in _ARCHIVES:
         raise DataError(f"{path} is an archive; unpack it and pass the folder")
