@@ -7,6 +7,7 @@ import pytest
 
 from tracker.runs import Plateau
 from tracker.runs.sweep_file import parse_sweep
+from tracker.training.networks import parse_options
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -44,6 +45,25 @@ class TestFile:
         (example,) = re.findall(r"```toml\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
         plan = parse_sweep(example, "kernels.toml").plan
         assert len(plan.grid["kernel_size"]) * len(plan.grid["plateau"]) * len(plan.seeds) == 36
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            (
+                "[[configurations]]\nkernel = 3\n[[configurations]]\nlr = 1\n[[configurations]]\nkernel = 3\nepochs = 60",
+                "f, line 5: a configuration is given twice, in line 1 already: k3-lr0.001-",
+            ),
+            ("configurations = [{kernel = 3}, {kernel = 3}]", "f, line 1: a configuration is given twice: k3-"),
+            ("[base]\nlr = 1\n[grid]\ndrop = [0.1, 0.2]", "f, line 3: the model cnn has no option 'drop'"),
+            ("[base]\ndrop = 1", "f, line 1: the model cnn has no option 'drop'"),
+            ("[grid]\ndropout = [0.1, '0.10']", "f, line 1: a configuration is given twice: k3-"),
+        ],
+    )
+    def test_so_does_an_error_about_a_whole_configuration(self, text: str, message: str) -> None:
+        plan = parse_sweep(text, "f").plan
+        with pytest.raises(ValueError) as error:
+            plan.runs(parse_options)
+        assert str(error.value).startswith(message)
 
     @pytest.mark.parametrize(
         ("text", "message"),

@@ -98,9 +98,9 @@ class Answered:
     @property
     def _no_time(self) -> str:
         if self.seconds >= self.budget:
-            return f"The budget of {_time(self.budget)} is spent"
+            return f"The budget of {_exactly(self.budget)} is spent"
         takes = f", since a run takes {duration(self.typical)}" if self.typical else ""
-        return f"No further run fits into {_time(self.budget)}{takes}"
+        return f"No further run fits into {_exactly(self.budget)}{takes}"
 
     @property
     def _spent(self) -> str:
@@ -245,6 +245,14 @@ def _sentences(report: Report) -> tuple[tuple[str, ...], tuple[str, ...]]:
     found = [conclusion for conclusion in report.conclusions if conclusion.kind in _QUESTIONS]
     settled = (conclusion.sentence for conclusion in found if conclusion.verdict not in OPEN)
     return tuple(settled), tuple(conclusion.sentence for conclusion in found if conclusion.verdict in OPEN)
+
+
+def _exactly(seconds: float) -> str:
+    """Return a time to the second: ``1 h 30 min``."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    parts = [(hours, "h"), (minutes, "min"), (round(rest, 1), "s")]
+    return " ".join(f"{number:g} {unit}" for number, unit in parts if number)
 
 
 def _time(seconds: float) -> str:

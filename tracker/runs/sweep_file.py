@@ -101,9 +101,17 @@ class _Reader:
             if (name := swept_option(key)) in base:
                 _fail(self.file, self._line("grid", key), f"{name} is under [base] too: leave one of them out")
         try:
-            return SweepFile(SweepPlan(configurations, grid, seeds, folds, final), settings)
+            return SweepFile(SweepPlan(configurations, grid, seeds, folds, final, self._places(document)), settings)
         except ValueError as error:
             _fail(self.file, self._line("", "folds") or self._line("grid"), str(error), error)
+
+    def _places(self, document: Mapping[str, object]) -> tuple[str, ...]:
+        """Return where each configuration stands; one of base and grid alone at the first of these that is there."""
+        given = document.get("configurations")
+        if not isinstance(given, list):
+            return (_place(self.file, self._line("grid") or self._line("base")),)
+        whole = self._line("", "configurations")  # if they are written as a list
+        return tuple(_place(self.file, self._line("configurations", None, n) or whole) for n in range(len(given)))
 
     def _configurations(
         self, document: Mapping[str, object], base: Mapping[str, Value]
@@ -194,5 +202,8 @@ def _truth(given: object) -> bool:
 
 
 def _fail(file: str, line: int | None, message: str, cause: Exception | None = None) -> NoReturn:
-    where = file if line is None else f"{file}, line {line}"
-    raise ValueError(f"{where}: {message}") from cause
+    raise ValueError(f"{_place(file, line)}: {message}") from cause
+
+
+def _place(file: str, line: int | None) -> str:
+    return file if line is None else f"{file}, line {line}"

@@ -58,6 +58,7 @@ class SweepPlan:
     seeds: tuple[int, ...] = (0,)
     folds: int | None = None  # train on each of so many
     is_final: bool = False
+    places: tuple[str, ...] = ()  # where each configuration stands, ``sweep.toml, line 4``, if it was read from a file
 
     def __post_init__(self) -> None:
         for name in self.grid:
@@ -98,15 +99,31 @@ class SweepPlan:
         by_role = {role: _combinations(self.grid, role) for role in (Role.CONFIGURATION, Role.SPLIT)}
         folds = [{"fold": Fold(k + 1, self.folds)} for k in range(self.folds)] if self.folds else [{}]
         plans: dict[tuple[tuple[str, str], ...], RunPlan] = {}
-        for seed, split, fold, base, levels in product(
-            self.seeds, by_role[Role.SPLIT], folds, self.configurations, by_role[Role.CONFIGURATION]
+        first: dict[tuple[tuple[str, str], ...], int] = {}
+        for seed, split, fold, (place, base), levels in product(
+            self.seeds, by_role[Role.SPLIT], folds, enumerate(self.configurations), by_role[Role.CONFIGURATION]
         ):
-            plan = _plan({**base, **levels, **split, **fold, "seed": seed}, parse_options)
-            key = tuple(sorted(plan.params().items()))
+            try:
+                plan = _plan({**base, **levels, **split, **fold, "seed": seed}, parse_options)
+            except ValueError as error:
+                raise ValueError(f"{self._at(place)}{error}") from error
+            key, name = tuple(sorted(plan.params().items())), plan.run_name()
             if key in plans:
-                raise ValueError(f"a configuration is given twice: {plan.run_name()}")
-            plans[key] = plan
+                raise ValueError(
+                    f"{self._at(place)}a configuration is given twice{self._since(first[key], place)}: {name}"
+                )
+            plans[key], first[key] = plan, place
         return tuple(plans.values())
+
+    def _at(self, place: int) -> str:
+        """Return what an error about a configuration begins with."""
+        return f"{self.places[place]}: " if self.places else ""
+
+    def _since(self, first: int, place: int) -> str:
+        """Return where a configuration stands already, if that is another line."""
+        if not self.places or self.places[first] == self.places[place]:
+            return ""
+        return f", in {self.places[first].rpartition(', ')[2]} already"
 
 
 @dataclass(frozen=True, slots=True)
