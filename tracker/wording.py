@@ -445,6 +445,7 @@ _BEGINNINGS = (
     "validation accuracy",
     *(words for words in _NAMES if len(words.partition(" ")[0]) > _LONGEST_CODE),
 )
+_LONGEST_QUOTED = 40  # characters of a name or level that isn't a plain word
 _MOST_OPTIONS = 6  # options that name a configuration in a sentence
 _PLAIN_LEVEL = re.compile(r"[^\W_](?:[\w.+/-]{0,38}[^\W_])?")
 # an object as Python writes it, such as ``SVC()``
@@ -455,7 +456,7 @@ def configuration_phrases(design: Design, run: int) -> tuple[str, ...]:
     """Return what sentences call a run's configuration: ``7×7 kernel``, ``lr 1e-4``, ``no plateau``.
 
     It names what every title has and the options that vary, the first of very many; empty if there is none. A level
-    that isn't a plain word is named by its place among the option's levels.
+    that isn't a plain word is quoted, a long one named by its place among the option's levels.
     """
     levels = dict(design.terms[run].levels)
     usual = [name for name, entry in LOGGED_OPTIONS.items() if entry.always and name in levels]
@@ -483,9 +484,14 @@ def _level_phrase(design: Design, option: str, level: str) -> str:
     text = _short_number(level) or (level if _PLAIN_LEVEL.fullmatch(level) or _OBJECT_LEVEL.fullmatch(level) else "")
     if not text:
         place = design.levels[option].index(level) + 1 if option in design.levels else 1
-        text = f"level {place}"
+        text = f"“{level}”" if _is_short(level) else f"level {place}"
     name = option_words(option)
-    return f"{name if _PLAIN_LEVEL.fullmatch(name.replace(' ', '')) else 'option'} {text}"
+    return f"{name if _is_short(name) else 'option'} {text}"
+
+
+def _is_short(text: str) -> bool:
+    """Return whether a stranger's text may stand within a sentence."""
+    return text.isprintable() and 0 < len(text) <= _LONGEST_QUOTED and text == text.strip()
 
 
 def _short_number(level: str) -> str | None:

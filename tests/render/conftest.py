@@ -146,7 +146,7 @@ def report() -> Report:
                 "the missing partner",
                 62.0,
                 Chance(0.1, 0.31),
-                "this would detect a difference of 10 points about 3 times in 10",
+                outlook="this would detect a difference of 10 points about 3 times in 10",
             ),
         ),
         challenges=("Run 1's learning-rate drop did not help.",),

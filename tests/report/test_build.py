@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from tests.builders import WRITEUP, WRITEUP_TITLES, make_predictions, make_run
 from tracker.report import build_comparison, build_report
+from tracker.report.build import report_study
 from tracker.runs import Curve, Run
 from tracker.statistics.proportions import grouped_wilson, wilson
 from tracker.study.options import MOST_ALIASES
+from tracker.study.param_roles import NamedParams
+from tracker.wording import configuration_phrases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -451,6 +454,26 @@ class TestRunsOfOtherPrograms:
         assert len(effects) >= 1_000
         assert max(len(conclusion.details.aliases) for conclusion in effects) == MOST_ALIASES
         assert max(len(conclusion.sentence) for conclusion in effects) < 400
+
+
+class TestSentences:
+    def test_levels_that_are_no_plain_words_are_quoted_with_the_option_s_name(self) -> None:
+        params = params_of("3", "0.001")
+        levels = [("yes", "yes|no"), ("no", "x" * 50), ("yes", "x" * 50)]
+        runs = [run_of(i, params | {"Augment?": one, "opt|flag": other}) for i, (one, other) in enumerate(levels)]
+        design = report_study(runs)[0].design
+        phrases = [configuration_phrases(design, run) for run in range(2)]
+        assert phrases[0][2:] == ("Augment? yes", "opt|flag “yes|no”")
+        assert phrases[1][2:] == ("Augment? no", "opt|flag level 1")
+
+    def test_what_repeats_beside_a_seed_is_no_seed(self) -> None:
+        runs = [
+            make_run(2 * place + kernel, "1101", {"kernel_size": str(kernel), "lr": lr}, seed=seed)
+            for kernel in (1, 2)
+            for place, (lr, seed) in enumerate([("1", "2"), ("2", "1"), ("1", "1")], start=1)
+        ]
+        facts = dict(build_report("x", runs, named=NamedParams(seed_params=("lr",))).facts)
+        assert facts["Runs"] == "6 of 2 configurations, 3 repetitions"
 
 
 class TestTitles:

@@ -50,8 +50,8 @@ class TestFile:
         ("text", "message"),
         [
             (
-                "[[configurations]]\nkernel = 3\n[[configurations]]\nlr = 1\n[[configurations]]\nkernel = 3\nepochs = 60",
-                "f, line 5: a configuration is given twice, in line 1 already: k3-lr0.001-",
+                "[[configurations]]\nlr = 2\n[[configurations]]\nlr = 1\n[[configurations]]\nlr = 2\nepochs = 60",
+                "f, line 5: a configuration is given twice, in line 1 already: k3-lr2-",
             ),
             ("configurations = [{kernel = 3}, {kernel = 3}]", "f, line 1: a configuration is given twice: k3-"),
             ("[base]\nlr = 1\n[grid]\ndrop = [0.1, 0.2]", "f, line 3: the model cnn has no option 'drop'"),

@@ -174,7 +174,7 @@ def repetitions_words(findings: Findings, standing: Standing) -> str:
         terms = [study.design.terms[study.index_of[run]] for run in standing.runs]
         if len({part for term in terms for part in term.split if part[0] == FOLD}) == len(terms) > 1:
             return counted(len(terms), "fold")
-        is_seeded = all(term.seed for term in terms) and len({term.seed_values for term in terms}) == len(terms)
+        is_seeded = len({term.single_seed for term in terms} - {None}) == len(terms)
         return counted(len(terms), "seed" if is_seeded else "run")
     seeds = len(standing.runs) // len(sets)
     over = counted(len(sets), "split" if folds.splits else "fold")

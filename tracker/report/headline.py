@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from tracker.answers import Answer, Findings
     from tracker.conclusions.best_configuration import Standing
     from tracker.conclusions.conclusion import Conclusion
+    from tracker.study.options import Terms
 
 _MOST_NAMED = 3  # options that the lead names
 
@@ -292,14 +293,14 @@ def facts(
     study = findings.study
     if not study.results:
         return ((what, experiment), *((("Selection", selection),) if selection else ()))
-    seeds = {term.seed_values for term in study.design.terms if term.seed}
     configurations = len(study.design.configurations)
     runs = f"{len(study.results):,}"
     if configurations < len(study.results):
         runs = f"{runs} of {counted(configurations, 'configuration')}"
         folds = {part for term in study.design.terms for part in term.split if part[0] == FOLD}
         runs = f"{runs}, {counted(len(folds), 'fold')}" if len(folds) > 1 and cross_validation(study) is None else runs
-        runs = f"{runs}, {counted(len(seeds), 'seed')}" if len(seeds) > (len(folds) > 1) else runs
+        number, of_what = _seeds([term for term in study.design.terms if term.seed])
+        runs = f"{runs}, {counted(number, of_what)}" if number > (len(folds) > 1) else runs
     elif len(study.results) > 1 and all(term.seed for term in study.design.terms):
         runs = f"{runs}, one seed each"
     in_several = len({result.run.experiment for result in study.results}) > 1
@@ -312,6 +313,13 @@ def facts(
         ("Metric", metric_fact(study.metric)),
     )
     return tuple((name, text) for name, text in named if text)
+
+
+def _seeds(terms: Sequence[Terms]) -> tuple[int, str]:
+    """Return how many seeds runs have, or other values that repeat a training if several do, and what these are."""
+    if all(term.single_seed is not None for term in terms):
+        return len({term.single_seed for term in terms}), "seed"
+    return len({term.seed for term in terms}), "repetition"
 
 
 def _clips_text(findings: Findings) -> str:

@@ -113,9 +113,10 @@ class Terms:
     unset: frozenset[str] = field(default=frozenset(), compare=False)  # options that were logged as off
 
     @property
-    def seed_values(self) -> frozenset[str]:
-        """The seeds, whatever they are called: one program's ``seed`` is another's ``random_state``."""
-        return frozenset(value for _, value in self.seed)
+    def single_seed(self) -> str | None:
+        """The seed, whatever its param is called; None if there is none, or several differ."""
+        values = {value for _, value in self.seed}
+        return values.pop() if len(values) == 1 else None
 
 
 def terms_of(params: Mapping[str, str], roles: ParamRoles = BY_NAME) -> Terms:
