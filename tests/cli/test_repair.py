@@ -114,7 +114,7 @@ class TestABrokenStore:
     @pytest.mark.parametrize(
         ("damage", "said", "remedy"),
         [
-            (lambda: DATABASE.write_bytes(b"no database"), "not a SQLite file, and so not a store", NOT_RECOGNISED),
+            (lambda: DATABASE.write_bytes(b"no database"), "it is not an SQLite database", NOT_RECOGNISED),
             (lambda: os.truncate(DATABASE, 300_000), "database disk image is malformed", RECOGNISED),
             (lambda: execute("DROP TABLE metrics"), "no such table: metrics", RECOGNISED),
         ],

@@ -79,6 +79,22 @@ class TestOwnRun:
         client.restore_run(rebuilt)
         assert set(shown(store)) == {"mine", "other"}
 
+    @pytest.mark.usefixtures("journal")
+    def test_a_run_that_was_deleted_before_says_since_when_and_how_to_restore_it(self, store: Store) -> None:
+        run_id = delete_run("mine", store, "tracker", Collected())
+        restore = f"bring it back with `mlflow runs restore --run-id {run_id}`"
+        with pytest.raises(TrackerError, match=rf"run mine is deleted already, since 20\d\d-\d\d-\d\d .*: {restore}"):
+            delete_run("mine", store, "tracker", Collected())
+        with pytest.raises(TrackerError, match=rf"run mine is deleted, since .*: {restore}"):
+            rename_run(run_id[:9], "ours", store, "tracker", Collected())
+        MlflowClient(store.uri).restore_run(run_id)
+        rename_run("mine", "ours", store, "tracker", Collected())
+        assert set(shown(store)) == {"ours", "other"}
+        delete_run("ours", store, "tracker", Collected())
+        assert set(shown(store)) == {"other"}
+        with pytest.raises(TrackerError, match="no run has the id or name 'another'"):
+            delete_run("another", store, "tracker", Collected())
+
     def test_changes_wait_in_the_journal_while_the_store_takes_none(self, store: Store) -> None:
         journal = journalled(store)
         (store.folder / "mlflow.db").write_text("no database")
@@ -138,6 +154,8 @@ class TestForeignRun:
         assert shown(store)["theirs"]["seen"] == "yes"
         delete_run("theirs", store, "tracker", reporter)
         assert MlflowClient(location.uri).get_run(run_id).info.lifecycle_stage == "deleted"
+        with pytest.raises(TrackerError, match=rf"run theirs is deleted already, since .* --run-id {run_id}`"):
+            delete_run("theirs", store, "tracker", reporter)
 
     def test_a_store_that_is_only_read_is_left_alone(self, tmp_path: Path) -> None:
         run = tmp_path / "mlruns/1" / ("ab" * 16)

@@ -259,10 +259,10 @@ class TestReading:
 
     def test_reading_says_that_a_text_is_no_database(self, tmp_path: Path) -> None:
         (tmp_path / "a.db").write_text("a text as long as this one is no database\n" * 100)
-        with pytest.raises(StoreError, match="not a SQLite file, and so not a store: give another"):
+        with pytest.raises(StoreError, match=r"it is not an SQLite database but a text: give another --tracking-uri$"):
             state_of(tmp_path / "a.db")
         (tmp_path / "results.csv").write_text("lr,accuracy\n0.1,0.8\n")
-        with pytest.raises(StoreError, match=r"and so not a store: give another --tracking-uri$"):
+        with pytest.raises(StoreError, match="it is not an SQLite database but a text: give another"):
             state_of(tmp_path / "results.csv")
 
     def test_reading_says_that_a_folder_is_none(self, tmp_path: Path) -> None:

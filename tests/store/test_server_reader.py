@@ -29,7 +29,7 @@ from tracker.store.client import client_of
 from tracker.store.connection import TooLongError
 from tracker.store.location import Location
 from tracker.store.mlflow_run import Record
-from tracker.store.reader import read_experiment
+from tracker.store.reader import deleted_runs, read_experiment
 from tracker.store.server_reader import Limits, _Artifacts, read_server
 
 if TYPE_CHECKING:
@@ -108,6 +108,14 @@ class TestReadServer:
         written = [send_run(served.direct, started=of("paged")) for _ in range(5)]
         held = read_server(served.http, "paged", by_epoch=0, limits=Limits(page=2, runs=2))
         assert sorted(run.run_id for run in held.runs) == sorted(written)
+
+    def test_read_server_says_that_all_runs_were_deleted(self, served: Served) -> None:
+        run_id = send_run(served.http, started=of("emptied"))
+        MlflowClient(served.http.uri).delete_run(run_id)
+        for location in served:
+            with pytest.raises(StoreError, match=r"'emptied' in .* were all deleted: restore some"):
+                read_experiment(location, "emptied")
+            assert [run.run_id for run in deleted_runs(location, "emptied")] == [run_id]
 
     def test_read_server_names_the_experiments_that_are_there(self, served: Served) -> None:
         with pytest.raises(StoreError, match=r"no experiment 'nope' in http://127.*; choose 'Default'"):

@@ -6,17 +6,20 @@ store is rebuilt; another program's run is changed in its store alone.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tracker.errors import TrackerError
-from tracker.journal.reader import is_id, read
+from tracker.journal.reader import is_id, journals, read
 from tracker.journal.writer import JournalWriter
+from tracker.printable import with_command
 from tracker.recording.arguments import checked_line, tag_texts
 from tracker.recording.resume import ended_as_it_is, refuse_alive, send_change
-from tracker.recording.stores import journals_folder, load_runs, store_of
+from tracker.recording.stores import journals_folder, journals_for, load_runs, store_of
 from tracker.runs import RunStatus
 from tracker.runs.events import Deleted, Renamed, Tagged
-from tracker.store import now_ms
+from tracker.runs.logged import find_run
+from tracker.store import DeletedRun, now_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,12 +62,15 @@ def delete_run(run: str, store: Store, experiment: str, reporter: Reporter) -> s
 
 def _change(run: str, change: Change, done: str, store: Store, experiment: str, reporter: Reporter) -> str:
     store.check_change(change)
-    found = load_runs(store, experiment, by_epoch=0)
-    for problem in found.problems:
-        reporter.warn(problem)
-    target = found.find(run)
+    try:
+        found = load_runs(store, experiment, by_epoch=0)
+        for problem in found.problems:
+            reporter.warn(problem)
+        target = found.find(run)
+    except TrackerError as error:
+        raise _deleted_before(run, store, experiment, again=isinstance(change, Deleted)) or error from error
     journal = journal_of(target, store)
-    if journal is None:
+    if journal is None or journal.is_deleted:  # if it was, it was brought back in its store
         if target.status is RunStatus.RUNNING and isinstance(change, Deleted):
             reporter.warn(f"run {target.name} may still be running: its program will fail to log")
         store.change_run(target.run_id, change)
@@ -78,6 +84,21 @@ def _change(run: str, change: Change, done: str, store: Store, experiment: str, 
             writer.append(ended_as_it_is(journal, "deleted"))
         writer.append(change)
     return send_change(journal, done, store, reporter)
+
+
+def _deleted_before(run: str, store: Store, experiment: str, *, again: bool) -> TrackerError | None:
+    """Return that a run was deleted, and how it is brought back; None if none of the name was."""
+    kept = journals_for(store, journals).where(lambda one: one.is_deleted and one.started.experiment == experiment)
+    last = [(one, one.events[-1]) for one in kept]
+    by_journal = [DeletedRun(one.ids[0], one.name, end.time) for one, end in last if isinstance(end, Deleted)]
+    known = {one.run_id for one in by_journal}
+    try:
+        gone = find_run([*by_journal, *(one for one in store.deleted_runs(experiment) if one.run_id not in known)], run)
+    except TrackerError:
+        return None
+    since = "" if gone.time is None else f", since {datetime.fromtimestamp(gone.time / 1_000):%Y-%m-%d %H:%M}"
+    restore = with_command(("mlflow", "runs", "restore", "--run-id", gone.run_id))
+    return TrackerError(f"run {gone.name} is deleted{' already' if again else ''}{since}: bring it back{restore}")
 
 
 def journal_of(run: Run, store: Store) -> Journal | None:

@@ -111,6 +111,20 @@ class RunName:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class DeletedRun:
+    """A run that was deleted in its store, which keeps it."""
+
+    run_id: str
+    name: str
+    time: int | None  # ms since 1970; None if the store doesn't say when
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Its id."""
+        return (self.run_id,)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Experiment:
     """An experiment as a store holds it."""
@@ -120,7 +134,7 @@ class Experiment:
     runs: tuple[Run, ...]  # by start time, then by id, without deleted ones
     unreadable: tuple[UnreadableArtifact, ...] = ()  # what the runs logged and lack here
     unreadable_rows: tuple[UnreadableRows, ...] = ()
-    deleted_runs: int = 0  # 0 of a server, which isn't asked for them
+    deleted_runs: int = 0  # a server is asked for them only if there are no others
 
     @property
     def metric(self) -> str | None:
@@ -224,6 +238,9 @@ class Store(Protocol):
 
         Raises `GoneError` if there is no such experiment, and `StoreError` if it has no runs or can't be read.
         """
+
+    def deleted_runs(self, experiment: str) -> tuple[DeletedRun, ...]:
+        """Return the runs of an experiment that were deleted; none if it isn't there, or the store can't say."""
 
     def matching_runs(self, experiment: str, filter_string: str) -> frozenset[str]:
         """Return the ids of an experiment's runs that match a filter in the store's own syntax.

@@ -16,6 +16,7 @@ of the original, and are rewritten to the copy's own. Nothing here imports MLflo
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import shutil
@@ -39,7 +40,7 @@ from tracker.atomic_files import replace_path
 from tracker.contained_files import open_regular
 from tracker.errors import StoreError
 from tracker.store import ArtifactPath, BrokenError, BusyError, Condition, StoreState, UnreachableError
-from tracker.store.location import folder_below, written_to
+from tracker.store.location import DATABASE_NAME, folder_below, written_to
 from tracker.store.mlflow_run import JOURNAL_TAG
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ READ = {
 # Tables of which half must be named in what is left of a damaged file: MLflow has had them since 1.8.
 _TABLES = {b"experiments", b"runs", b"metrics", b"params", b"latest_metrics", b"experiment_tags", b"model_versions"}
 _CREATED = re.compile(rb"CREATE TABLE \"?(\w+)")
+_LOOKED_AT = 4_096  # bytes that show whether a file is text
 _SCHEMA_BYTES = 1 << 20  # of a file's beginning, where SQLite keeps the schema
 
 # Columns that runs are read from, and what MLflow added later, if it did: `tracker.store.reader` does without.
@@ -297,9 +299,10 @@ def reading(database: Path) -> Iterator[sqlite3.Connection]:
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         message, code = f"cannot read the store {database}: {damage_of(error)}", _code_of(error)
         if code == sqlite3.SQLITE_NOTADB and not _shows_schema(database):
-            message = f"cannot read the store {database}: not a SQLite file, and so not a store"
-            if database.suffix.lower() in _OF_TEXTS:
-                raise BrokenError(f"{message}: give another --tracking-uri") from error
+            message = f"cannot read the store {database}: it is not an SQLite database"
+            # the default store may have been overwritten, others are more likely mistyped
+            if database.suffix.lower() in _OF_TEXTS or (database.name != DATABASE_NAME and _is_text(database)):
+                raise BrokenError(f"{message} but a text: give another --tracking-uri") from error
         if code in _DAMAGED:
             known, unknown = (
                 "`tracker repair` sets it aside and creates it again from the journals",
@@ -309,6 +312,16 @@ def reading(database: Path) -> Iterator[sqlite3.Connection]:
         if code == sqlite3.SQLITE_BUSY:
             raise BusyError(f"cannot read the store {database}: another program has it locked; {_ONCE_FREE}") from error
         raise UnreachableError(message) from error
+
+
+def _is_text(file: Path) -> bool:
+    """Return whether the beginning of a file is text."""
+    try:
+        with open_regular(file) as stream:
+            start = stream.read(_LOOKED_AT)
+        return b"\0" not in start and bool(codecs.getincrementaldecoder("utf-8")().decode(start))
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def damage_of(error: BaseException | None) -> str:

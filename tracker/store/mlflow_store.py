@@ -27,7 +27,7 @@ from tracker.store import BY_EPOCH_RUNS, BusyError, Condition, Experiment, GoneE
 from tracker.store import database as database_file
 from tracker.store.location import Access, restore_artifacts
 from tracker.store.mlflow_run import check_change, check_keys, check_start
-from tracker.store.reader import experiment_name, read_artifact, read_experiment, run_names
+from tracker.store.reader import deleted_runs, experiment_name, read_artifact, read_experiment, run_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from tracker.runs.events import Change, Event, Started, UploadState
-    from tracker.store import ArtifactPath, ByEpoch, RunName, Store, Upload
+    from tracker.store import ArtifactPath, ByEpoch, DeletedRun, RunName, Store, Upload
     from tracker.store.location import Location
 
 _UNUSABLE = {StoreState.OLDER, StoreState.NEWER, StoreState.FOREIGN}
@@ -109,6 +109,9 @@ class _MlflowStore:
 
     def read(self, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUNS) -> Experiment:
         return read_experiment(self.location, experiment, by_epoch=by_epoch)
+
+    def deleted_runs(self, experiment: str) -> tuple[DeletedRun, ...]:
+        return deleted_runs(self.location, experiment)
 
     def matching_runs(self, experiment: str, filter_string: str) -> frozenset[str]:
         from tracker.store.client import matching_runs

@@ -9,8 +9,11 @@ from __future__ import annotations
 import tempfile
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from mlflow.entities import ViewType
 
 from tracker.contained_files import LARGEST_ARTIFACT, read_file
 from tracker.errors import StoreError
@@ -84,14 +87,13 @@ class PlugInClient:
 
     def search_runs(self, experiment_ids: Sequence[str], *, max_results: int) -> list[ServedRun]:
         """Return all runs of some experiments."""
-        return [
-            _run(run)
-            for run in _all(
-                lambda page_token: self.client.search_runs(
-                    [*experiment_ids], max_results=max_results, page_token=page_token
-                )
-            )
-        ]
+        search = partial(self.client.search_runs, [*experiment_ids], max_results=max_results)
+        return [_run(run) for run in _all(lambda page_token: search(page_token=page_token))]
+
+    def search_deleted_runs(self, experiment_id: str) -> list[ServedRun]:
+        """Return the deleted runs of an experiment."""
+        search = partial(self.client.search_runs, [experiment_id], run_view_type=ViewType.DELETED_ONLY)
+        return [_run(run) for run in _all(lambda page_token: search(page_token=page_token))]
 
     def get_metric_histories(self, run_ids: Sequence[str], key: str, most: int) -> list[MetricValue]:
         """Return the values of a metric of several runs; never called."""

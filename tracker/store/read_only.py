@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracker.runs.events import Started
-    from tracker.store import ByEpoch, Experiment, RunName, Store
+    from tracker.store import ByEpoch, DeletedRun, Experiment, RunName, Store
     from tracker.store.location import Location
 
 
@@ -125,6 +125,9 @@ class _ReadOnlyStore:
 
     def run_names(self) -> tuple[RunName, ...]:
         return ()  # which would take too long
+
+    def deleted_runs(self, *_experiment: object) -> tuple[DeletedRun, ...]:
+        return ()  # nobody deletes them by tracker
 
     def has_run(self, *_run: object, **_named: object) -> bool:
         return False  # no journal is ever uploaded to one

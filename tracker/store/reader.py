@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections import Counter, defaultdict
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from tracker.errors import StoreError
-from tracker.store import BY_EPOCH_RUNS, Experiment, GoneError, RunName, UnreadableRows
+from tracker.store import BY_EPOCH_RUNS, DeletedRun, Experiment, GoneError, RunName, UnreadableRows
 from tracker.store.database import columns_of, is_in_wal_mode, reading, require_readable, text_or_bytes
 from tracker.store.location import find_artifacts, parents_below
 from tracker.store.mlflow_run import (
@@ -45,6 +45,13 @@ _RUN_NAMES = """
         nullif(runs.name, ''), (SELECT value FROM tags WHERE tags.run_uuid = runs.run_uuid AND key = ?), ''
     ) FROM runs JOIN experiments USING (experiment_id)
     WHERE runs.lifecycle_stage = 'active' AND experiments.lifecycle_stage = 'active' ORDER BY start_time DESC
+"""
+
+_DELETED = """
+    SELECT run_uuid, coalesce(
+        nullif(runs.name, ''), (SELECT value FROM tags WHERE tags.run_uuid = runs.run_uuid AND key = ?), ''
+    ), deleted_time FROM runs JOIN experiments USING (experiment_id)
+    WHERE experiments.name = ? AND runs.lifecycle_stage = 'deleted' ORDER BY start_time
 """
 
 
@@ -122,6 +129,21 @@ def _read_local(database: Path, run_id: str, path: str) -> bytes | None:
         return found.read(path) if found else None
     except OSError as error:
         raise StoreError(f"cannot read {path} of run {run_id}: {error}") from error
+
+
+def deleted_runs(location: Location, name: str) -> tuple[DeletedRun, ...]:
+    """Return the deleted runs of an experiment; see `tracker.store.Store.deleted_runs`."""
+    with suppress(StoreError):
+        if location.database is None:
+            from tracker.store.server_reader import deleted_on_server  # which imports MLflow
+
+            return deleted_on_server(location, name)
+        require_readable(location.database)
+        with reading(location.database) as connection:
+            connection.text_factory = text_or_bytes
+            rows = connection.execute(_DELETED, (NAME_TAG, name)).fetchall()
+        return tuple(DeletedRun(run_id, run, time if isinstance(time, int) else None) for run_id, run, time in rows)
+    return ()
 
 
 def is_time(ms: int | None) -> bool:

@@ -271,11 +271,15 @@ class ServerClient(Connection):
                 return self._runs(experiment_ids, filter_string, run_view_type, _SMALL_PAGE)
             raise
 
+    def search_deleted_runs(self, experiment_id: str) -> list[ServedRun]:
+        """Return the deleted runs of an experiment."""
+        return self.search_runs([experiment_id], run_view_type=ViewType.DELETED_ONLY)
+
     def _runs(
         self, experiment_ids: Sequence[str], filter_string: str, run_view_type: int, max_results: int
     ) -> list[ServedRun]:
         runs: dict[str, ServedRun] = {}
-        view = "ALL" if run_view_type == ViewType.ALL else "ACTIVE_ONLY"
+        view = {ViewType.ALL: "ALL", ViewType.DELETED_ONLY: "DELETED_ONLY"}.get(run_view_type, "ACTIVE_ONLY")
 
         def ask(token: str | None) -> _Runs:
             return self.call(

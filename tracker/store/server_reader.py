@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from tracker.store import DeletedRun
 from tracker.store.client import (
     MlflowException,
     NotServedError,
@@ -54,6 +55,7 @@ class _Client(Protocol):
     def get_experiment_by_name(self, name: str, /) -> ServedExperiment | None: ...
     def experiment_names(self) -> list[str]: ...
     def search_runs(self, experiment_ids: Sequence[str], *, max_results: int) -> list[ServedRun]: ...
+    def search_deleted_runs(self, experiment_id: str, /) -> list[ServedRun]: ...
     def get_metric_history(self, run_id: str, key: str, /) -> list[MetricValue]: ...
     def get_metric_histories(self, run_ids: Sequence[str], key: str, most: int, /) -> list[MetricValue]: ...
     def artifacts_in(self, run_id: str, folder: str, artifact_uri: str, /) -> frozenset[str]: ...
@@ -90,6 +92,15 @@ def read_served(location: Location, run_id: str, path: str) -> bytes | None:
     return None
 
 
+def deleted_on_server(location: Location, name: str) -> tuple[DeletedRun, ...]:
+    """Return the deleted runs of an experiment on a tracking server, which doesn't say when they were."""
+    client = server_client(location)
+    with one_line_errors(f"cannot read from {location.shown}"):
+        experiment = client.get_experiment_by_name(name)
+        found = client.search_deleted_runs(str(experiment.experiment_id)) if experiment else []
+    return tuple(DeletedRun(run.info.run_id, run.info.run_name or "", None) for run in found)
+
+
 def read_from(client: _Client, location: Location, name: str, by_epoch: ByEpoch, limits: Limits) -> Experiment:
     """Read an experiment through a client of the store at a location; raises what that raises."""
     return _Server(location, limits, client, client.gives_bulk).experiment(name, by_epoch)
@@ -124,6 +135,9 @@ class _Server:
             read = assemble(
                 name, experiment.tags, records.values(), fetch, by_epoch, pool=pool, curves=lambda: curves_by_run(rows)
             )
+        if not records:
+            with suppress(ServerError):  # an old server may not know them
+                read = replace(read, deleted_runs=len(self.client.search_deleted_runs(str(experiment.experiment_id))))
         if self.location.access is not Access.SERVER:  # whose pages have addresses of their own
             return read
         page = f"{self.location.public}/#/experiments/{experiment.experiment_id}/runs"
