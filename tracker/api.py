@@ -152,6 +152,8 @@ def sweep(
     folds: int | None = None,
     final: bool = False,
     jobs: int | None = None,
+    backend: str = "loky",
+    address: str | None = None,
     experiment: str | None = None,
     tracking_uri: str | Path | None = None,
     note: str | None = None,
@@ -175,7 +177,12 @@ def sweep(
     final : bool
         Whether these runs alone decide in reports, whatever is trained later.
     jobs : int, optional
-        How many runs are trained at once, each in a process of its own; by default one a core.
+        How many runs are trained at once, each in a process of its own; by default one a core or, if there are any,
+        one a graphics processor.
+    backend : {"loky", "dask", "ray"}
+        What runs these processes: joblib here, or a cluster of Dask or Ray.
+    address : str, optional
+        Where the cluster is, such as ``"tcp://host:8786"``; without it, one is started here.
     **options
         As in `train`, each a value or a list of levels: ``kernel_size=[3, 5, 7]``, ``plateau=[None, (0.3, 10)]``.
 
@@ -196,7 +203,8 @@ def sweep(
     target = LogTarget(store, _experiment(experiment or settings.get("experiment"), store), offline)
     folder = None if data is None else checked_path("data", data)
     words = checked_text("note", note)
-    with open_sweep(asked, folder, target, reporter, jobs=jobs, note=words, keep_going=keep_going) as opened:
+    more: dict[str, Any] = {"note": words, "keep_going": keep_going, "backend": backend, "address": address}
+    with open_sweep(asked, folder, target, reporter, jobs=jobs, **more) as opened:
         reporter.log(str(opened))
         outcomes = tuple(opened.train())
         if unsent := opened.upload():

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import typer
+import typer.main
 
 import tracker as api
 from tests.running import TINY_NETWORK, Collected
+from tracker.cli.app import app
 from tracker.journal.process_lock import locking
 from tracker.journal.reader import journals
 from tracker.runs.facts import training_plan
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.running import Tracker
 
 
@@ -39,6 +42,17 @@ class TestASweep:
         assert plans[1] is not None
         assert (plans[0].is_final, plans[1].is_final) == (False, True)
         assert plans[0].id != plans[1].id
+
+
+class TestCommands:
+    def test_the_commands_of_docs_scale_are_read(self) -> None:
+        text = (Path(__file__).parents[2] / "docs" / "scale.md").read_text()
+        lines = [line for line in text.splitlines() if line.startswith("tracker sweep ")]
+        command = typer.main.get_command(app).commands["sweep"]
+        read = [command.make_context("sweep", line.split()[2:]).params for line in lines]
+        assert [one["backend"] for one in read] == ["dask", "ray", "dask"]
+        for block in re.findall("```python\n(.*?)```", text, re.DOTALL):
+            compile(block, "docs/scale.md", "exec")
 
 
 class TestBadInput:

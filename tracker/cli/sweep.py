@@ -22,7 +22,7 @@ from tracker.cli.run import CommandOfNetworks, RunCommand, flag_of, metavar_of, 
 from tracker.contained_files import read_regular
 from tracker.errors import TrackerError
 from tracker.runs import LOGGED_OPTIONS, RUN_OPTIONS, Panel, Role, option_named
-from tracker.runs.sweeps import COUNTS, FOLDS, WRITEUP, SweepPlan, levels_of, seeds_of
+from tracker.runs.sweeps import BACKENDS, COUNTS, FOLDS, WRITEUP, SweepPlan, levels_of, seeds_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +45,10 @@ _EXAMPLES = examples(
 
 _WRITEUP = "writeup"
 _NETWORK = "network_"  # prefix of the parameters of a network's options
+_BESIDE_FILE = {  # options that don't say what is trained
+    "plan", "data", "note", "experiment", "tracking_uri", "offline", "keep_going", "jobs", "backend", "address", "yes",
+    "dry_run",
+}  # fmt: skip
 _ASKED_S = 600.0  # seconds from which on a person is asked before so much is trained
 
 
@@ -89,6 +93,8 @@ def _command(models: Sequence[str], network_options: Sequence[NetworkOption] = (
         _switch("offline", from_table(option_named("offline"))),
         _switch("final", from_table(option_named("final"))),
         _parameter("jobs", Jobs),
+        _parameter("backend", _BACKEND),
+        _parameter("address", _ADDRESS),
         _switch("yes", Yes),
         _switch("dry_run", _DRY_RUN),
     ]
@@ -114,6 +120,18 @@ _SEED = typer.Option(
     show_default="0",
     help="The first seed, or all of them divided by commas.",
     rich_help_panel=Panel.TRAINING.value,
+)
+_BACKEND = typer.Option(
+    "--backend",
+    metavar="|".join(BACKENDS),
+    show_default=BACKENDS[0],
+    help="What runs the worker processes: joblib on this machine, or a cluster of Dask or Ray.",
+)
+_ADDRESS = typer.Option(
+    "--address",
+    metavar="ADDRESS",
+    show_default="one is started here",
+    help="Where the cluster is, such as tcp://host:8786.",
 )
 _DRY_RUN = typer.Option("--dry-run", help="Print the names of the runs that would be trained, and train nothing.")
 
@@ -169,7 +187,8 @@ def _sweep(context: typer.Context, values: Mapping[str, Any], own: Mapping[str, 
     )
     experiment = stores.experiment_or_default(named, store)
     target = stores.LogTarget(store, experiment, values["offline"])
-    more = {"jobs": values["jobs"], "note": note, "keep_going": values["keep_going"]}
+    more = {"jobs": values["jobs"], "note": note, "keep_going": values["keep_going"], "address": values["address"]}
+    more["backend"] = values["backend"] or BACKENDS[0]
     try:
         with open_sweep(plan, None if data is None else Path(data), target, ConsoleReporter(), **more) as opened:
             log(str(opened))
@@ -239,8 +258,7 @@ def _read_file(context: typer.Context, file: Path, given: Mapping[str, Any]) -> 
 
     flags = {entry.name: entry.flag for entry in RUN_OPTIONS} | {"folds": "--folds"}
     for name in given:
-        is_of_command = name in {"plan", "data", "note", "experiment", "tracking_uri", "offline", "keep_going"}
-        if not is_of_command and name not in {"jobs", "yes", "dry_run"} and given[name] not in (None, False):
+        if name not in _BESIDE_FILE and given[name] not in (None, False):
             flag = flags.get(name, f"--{name.replace('_', '-')}")
             context.fail(f"{flag} cannot be given beside {file}: what is trained stands there")
     try:

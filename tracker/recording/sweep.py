@@ -13,6 +13,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from tracker.errors import StoreError, TrackerError
 from tracker.journal.process_lock import locking
 from tracker.journal.reader import journals, read, unsettled
 from tracker.journal.writer import make_journals_folder
+from tracker.recording.backends import open_cluster
+from tracker.recording.cluster import ClusterSweep, Joining
+from tracker.recording.devices import visible_devices
 from tracker.recording.parent_run import parent_run
 from tracker.recording.reporter import TRAINING, WarnOnce
 from tracker.recording.stores import (
@@ -39,9 +43,10 @@ from tracker.recording.uploader import send
 from tracker.recording.workers import RunOutcome, RunTask, Work, train_all
 from tracker.runs import LOGGED_OPTIONS, Role, Run, RunStatus
 from tracker.runs.facts import TrainingPlan
+from tracker.runs.sweeps import BACKENDS
 from tracker.store import GoneError
 from tracker.training.networks import find_network, parse_options
-from tracker.training.result import threads
+from tracker.training.result import environment, threads
 from tracker.wording import counted, duration
 
 if TYPE_CHECKING:
@@ -49,6 +54,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from tracker.journal.reader import Journal
+    from tracker.recording.cluster import Cluster
     from tracker.recording.reporter import Reporter
     from tracker.recording.stores import LogTarget
     from tracker.recording.train import ReadData
@@ -83,6 +89,10 @@ class Sweep:
     jobs: int  # runs that are trained at once
     reporter: Reporter
     may_start: Callable[[], bool] = lambda: True  # whether there is time for another run
+    joining: Joining | None = None  # what a worker of a cluster must have; None: the runs are trained here
+    backend: str = BACKENDS[0]
+    cluster: Cluster | None = None  # if it is there already
+    most: int | None = None  # runs that its workers may train at once, however many come
 
     def __str__(self) -> str:
         """Return what is asked for, and what is left to do, in a line."""
@@ -151,7 +161,7 @@ class Sweep:
         return f"{counted(len(waiting), 'run')} {are} not in the store yet: `{remedy}` uploads {them}"
 
     def _outcomes(self, todo: Sequence[RunTask]) -> Iterator[RunOutcome]:
-        yield from train_all(self.work, todo, self.jobs, self.reporter, self._left, self.may_start)
+        yield from self._trained(todo)
         for key, run in self.busy.items():
             ended = self._wait(run)
             if ended.status is RunStatus.FINISHED:
@@ -159,6 +169,19 @@ class Sweep:
             else:
                 task = replace(self.tasks[key], interrupted=ended.id)
                 yield from train_all(self.work, [task], 1, self.reporter, self._left, self.may_start)
+
+    def _trained(self, todo: Sequence[RunTask]) -> Iterator[RunOutcome]:
+        """Train runs here, in worker processes or on a cluster."""
+        if self.joining is None or not todo:
+            yield from train_all(self.work, todo, self.jobs, self.reporter, self._left, self.may_start)
+            return
+        cluster = self.cluster or open_cluster(self.backend, None, self.jobs)
+        try:
+            sweep = ClusterSweep(cluster, self.joining, self.reporter, self.most, may_start=self.may_start)
+            yield from sweep.outcomes(todo)
+        finally:
+            if not self.cluster:
+                cluster.close()
 
     def _wait(self, run: Run) -> Journal:
         """Wait until the process that trains a run has ended it, or is gone."""
@@ -204,6 +227,8 @@ def open_sweep(
     note: str | None = None,
     keep_going: bool = False,
     may_start: Callable[[], bool] = lambda: True,
+    backend: str = BACKENDS[0],
+    address: str | None = None,
 ) -> Iterator[Sweep]:
     """Read the data, and see what of a plan there is already; nothing is trained yet.
 
@@ -212,12 +237,17 @@ def open_sweep(
     Raises
     ------
     TrackerError
-        If the data is not fit to train on, the store can't accept runs, or another sweep trains in this folder.
+        If the data is not fit to train on, the store can't accept runs, another sweep trains in this folder, or the
+        cluster can't be reached.
     ValueError
-        If the plan doesn't hold together, or `jobs` isn't at least 1.
+        If the plan doesn't hold together, `jobs` isn't at least 1, or there is no such backend.
     """
     if jobs is not None and jobs < 1:
         raise ValueError(f"the number of jobs must be at least 1, got {jobs}")
+    if backend not in BACKENDS:
+        raise ValueError(f"the backend must be {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}, got {backend!r}")
+    if address is not None and backend == BACKENDS[0]:
+        raise ValueError(f"the address {address!r} needs a backend that has workers there: {' or '.join(BACKENDS[1:])}")
     plans = plan.runs(parse_options)
     target.store.check_usable()
     reporter = WarnOnce(reporter)  # many runs have one thing wrong with them
@@ -231,8 +261,23 @@ def open_sweep(
             raise TrackerError(
                 f"another sweep is training in {folder.parent}: wait until it ends, or start this one in another folder"
             )
-        looked = _look(plan, plans, data, target, reporter, jobs, note, keep_going=keep_going)
-        yield replace(looked, may_start=may_start)
+        cluster = open_cluster(backend, address, jobs) if address is not None else None
+        try:
+            there = jobs or (cluster.size if cluster else None)
+            looked = _look(plan, plans, data, target, reporter, there, note, keep_going=keep_going)
+            opened = replace(looked, may_start=may_start, backend=backend, cluster=cluster, most=jobs)
+            yield opened if backend == BACKENDS[0] else _on_cluster(opened, plans)
+        finally:
+            if cluster:
+                cluster.close()
+
+
+def _on_cluster(opened: Sweep, plans: Sequence[RunPlan]) -> Sweep:
+    """Return a sweep as one that is trained by the workers of a cluster."""
+    work = replace(opened.work, token=uuid4().hex)
+    code = {model: environment(model) for model in {task.plan.configuration.model for task in opened.tasks.values()}}
+    joining = Joining(work, Path.cwd(), plans[0].spectrogram, code)
+    return replace(opened, work=work, joining=joining)
 
 
 def _look(
@@ -286,9 +331,9 @@ def _look(
 
 
 def runs_at_once(jobs: int | None, runs: int) -> int:
-    """Return how many of some runs are trained at once: so many jobs, or one a core."""
+    """Return how many of some runs are trained at once: so many jobs, or one a graphics processor or else a core."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(jobs or cores // threads(), runs))
+    return max(1, min(jobs or len(visible_devices()) or cores // threads(), runs))
 
 
 def _named_plan(given: RunPlan, target: LogTarget) -> RunPlan:

@@ -20,8 +20,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from tracker.errors import DataError, TrackerError
+from tracker.errors import DataError, JournalError, TrackerError
 from tracker.journal.reader import read
+from tracker.recording.devices import take_device
 from tracker.recording.reporter import SilentReporter
 from tracker.recording.resume import BusyRunError, NotResumableError, resume_run
 from tracker.recording.run_writer import RunWriter, one_line
@@ -47,7 +48,7 @@ STOP = "sweep.stop"  # beside the journals: the workers are to stop
 _WARNINGS = "PYTHONWARNINGS"
 _LOOK_S = 0.2  # between looks for it
 _POLL_S = 1.0  # between looks at a run that another process trains
-_MOST_LOSSES = 3  # workers that may be lost one after the other without a further epoch
+MOST_LOSSES = 3  # workers that may be lost one after the other without a further epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class RunTask:
     plan: RunPlan  # its network named as the run's params name it
     name: str
     interrupted: str | None = None  # the id of the journal that is to be continued
+    journal: str | None = None  # the id of the journal that is to be begun, if it is to have a certain one
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +73,26 @@ class Work:
     training_plan: TrainingPlan
     note: str | None = None
     keep_going: bool = False
+    token: str = ""  # on a cluster: what names this sweep there
+
+    @property
+    def journals(self) -> Path:
+        """The folder of the journals."""
+        return journals_folder(self.target.store)
 
     def journal(self, task: RunTask) -> Path:
         """Return the folder of the journal of a run that is to be continued."""
-        return journals_folder(self.target.store) / str(task.interrupted)
+        return self.journals / str(task.interrupted)
 
     @property
     def stop_file(self) -> Path:
         """What asks the workers to stop."""
-        return journals_folder(self.target.store) / STOP
+        return self.journals / STOP
+
+    def end_if_asked(self) -> None:
+        """Raise `KeyboardInterrupt` if the workers are to stop, or the process that wanted the runs is gone."""
+        if _orphaned.is_set() or self.token in _stopped or self.stop_file.exists():
+            raise KeyboardInterrupt
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +104,7 @@ class RunOutcome:
     error: str | None = None
     is_old: bool = False  # it was there before
     is_interrupted: bool = False
+    is_of_disk: bool = False  # it failed because the worker's disk didn't take it: another's may
     seconds: float = 0.0
     accuracy: float | None = None  # of the kept weights on the validation clips
     loss: float | None = None  # theirs on these clips
@@ -111,7 +125,7 @@ def train_all(
     another run, which there isn't any more once there wasn't. Raises `KeyboardInterrupt` if it was interrupted.
     """
     todo, losses, epochs = {task.key: task for task in tasks}, 0, 0
-    with _stopping_by_signals(work.stop_file, reporter) as is_stopped:
+    with stopping_by_signals(work.stop_file, reporter) as is_stopped:
         while todo:
             with suppress(BrokenExecutor):
                 for key, outcome in _outcomes(work, [*todo.values()], jobs, may_start):
@@ -128,11 +142,11 @@ def train_all(
             reporter.warn(f"a worker process was killed: {lost}")
             before, epochs = epochs, sum(len(read(work.journal(task)).epochs) for task in begun)
             losses = 1 if epochs > before else losses + 1
-            if losses == _MOST_LOSSES:
+            if losses == MOST_LOSSES:
                 losses = 0
                 for task in begun or [*todo.values()]:
                     del todo[task.key]
-                    error = f"its worker was killed {_MOST_LOSSES} times: is there enough memory?"
+                    error = f"its worker was killed {MOST_LOSSES} times: is there enough memory?"
                     yield RunOutcome(task.name, error=error)
 
 
@@ -144,12 +158,14 @@ def _reported(outcome: RunOutcome, reporter: Reporter) -> RunOutcome:
 
 def train_one(work: Work, task: RunTask) -> RunOutcome:
     """Train or continue a run in this process; whatever goes wrong is what came of it."""
-    begun, quiet = time.perf_counter(), _Quiet(work.stop_file)
+    begun, quiet = time.perf_counter(), _Quiet(work)
 
     try:
         outcome = _continued(work, task, quiet) or _trained(work, task, quiet)
     except KeyboardInterrupt:
         outcome = RunOutcome(task.name, is_interrupted=True)
+    except JournalError as error:
+        outcome = RunOutcome(task.name, error=str(error), is_of_disk=True)
     except (TrackerError, ValueError) as error:
         outcome = RunOutcome(task.name, error=str(error))
     except Exception as error:  # noqa: BLE001  (a run must not end those beside it, whatever its network raises)
@@ -174,25 +190,27 @@ def _continued(work: Work, task: RunTask, reporter: Reporter) -> RunOutcome | No
                 data=work.data,
                 model=None if is_built_in(model) else model,
                 offline=work.target.offline,
+                gone=bool(work.token),  # a cluster says so itself
             )
             return _result(task, run_id, folder)
         except NotResumableError as error:
             reporter.warn(f"{error}; the sweep does")
             return None
         except BusyRunError:  # such as a worker of a sweep that was killed, which stops soon
-            _stop_if_asked(work.stop_file)
+            work.end_if_asked()
             time.sleep(_POLL_S)
 
 
 def _trained(work: Work, task: RunTask, reporter: Reporter) -> RunOutcome:
     prepared = _prepared(work.data, task.plan.spectrogram, work.fingerprint, task.plan.split)
-    writer = RunWriter(work.target, task.name, work.note, reporter)
+    folder = work.journals / task.journal if task.journal else None
+    writer = RunWriter(work.target, task.name, work.note, reporter, folder)
     recorder = Recorder(writer, task.plan, prepared, work.source, work.training_plan, work.keep_going)
     return _result(task, recorder.train(reporter), writer.folder)
 
 
 @lru_cache(maxsize=1)
-def _read(data: Path | None, spectrogram: Spectrogram, fingerprint: str) -> ReadData:
+def read_once(data: Path | None, spectrogram: Spectrogram, fingerprint: str) -> ReadData:
     """Read the data once in each process."""
     found = read_data(data, spectrogram, SilentReporter())
     if found.fingerprint != fingerprint:
@@ -202,7 +220,7 @@ def _read(data: Path | None, spectrogram: Spectrogram, fingerprint: str) -> Read
 
 @lru_cache(maxsize=16)
 def _prepared(data: Path | None, spectrogram: Spectrogram, fingerprint: str, split: SplitPlan) -> Prepared:
-    return _read(data, spectrogram, fingerprint).divided(split, SilentReporter())
+    return read_once(data, spectrogram, fingerprint).divided(split, SilentReporter())
 
 
 def _result(task: RunTask, run_id: str, journal: Path) -> RunOutcome:
@@ -219,30 +237,30 @@ def _result(task: RunTask, run_id: str, journal: Path) -> RunOutcome:
 class _Quiet(SilentReporter):
     """Keeps warnings, and ends a training that is to stop."""
 
-    def __init__(self, stop_file: Path) -> None:
+    def __init__(self, work: Work) -> None:
         self.warnings: list[str] = []
-        self._stop_file = stop_file
+        self._work = work
 
     def warn(self, message: str) -> None:
         self.warnings.append(message)
 
     @contextmanager
     def epochs(self, name: str, limit: int) -> Iterator[EpochProgress]:  # noqa: ARG002  (as `Reporter` has it)
-        yield _Stopping(self._stop_file)
+        yield _Stopping(self._work)
 
 
 class _Stopping:
     """Ends a training between two batches once it is to stop, or the process that wanted it is gone."""
 
-    def __init__(self, stop_file: Path) -> None:
-        self._stop_file = stop_file
+    def __init__(self, work: Work) -> None:
+        self._work = work
         self._looked = 0.0
 
     def on_batch(self, done: int, total: int) -> None:  # noqa: ARG002  (as `EpochProgress` has it)
         now = time.monotonic()
         if now - self._looked >= _LOOK_S:
             self._looked = now
-            _stop_if_asked(self._stop_file)
+            self._work.end_if_asked()
 
     def on_epoch(self, epoch: Epoch) -> None:
         pass
@@ -268,24 +286,26 @@ def _outcomes(
     with warnings.catch_warnings(), parallel_config("loky", inner_max_num_threads=threads()):
         warnings.simplefilter("ignore", UserWarning)  # joblib's, about a worker that ended early
         parallel = Parallel(n_jobs=jobs, batch_size=1, pre_dispatch=jobs, return_as="generator_unordered")
-        with _interrupts_blocked():
+        with interrupts_blocked():
             outcomes = parallel(delayed(_train_in_worker)(work, task, os.getpid()) for task in waiting())
         yield from (of_one for of_one in outcomes if not of_one[1].is_interrupted)
 
 
-def _stop_if_asked(stop_file: Path) -> None:
-    if _orphaned.is_set() or stop_file.exists():
-        raise KeyboardInterrupt
+def stop_training(token: str) -> None:
+    """Have this worker of a cluster end what it trains for a sweep, between two batches."""
+    _stopped.add(token)
 
 
 _orphaned = threading.Event()  # in a worker: the sweeping process is gone
-_is_training = threading.Lock()
+_stopped: set[str] = set()  # in a worker of a cluster: the sweeps that are to stop, by their tokens
+is_training = threading.Lock()
 
 
 def _train_in_worker(work: Work, task: RunTask, parent: int) -> tuple[str, RunOutcome]:
     """Train a run in a worker process."""
     _watch(parent)
-    with _is_training:
+    take_device()
+    with is_training:
         return task.key, train_one(work, task)
 
 
@@ -297,7 +317,7 @@ def _watch(parent: int) -> None:
         while os.getppid() == parent:
             time.sleep(1.0)
         _orphaned.set()
-        with _is_training:
+        with is_training:
             os._exit(1)
 
     if os.getppid() == parent:  # else it is another program's worker, which that looks after
@@ -305,7 +325,7 @@ def _watch(parent: int) -> None:
 
 
 @contextmanager
-def _stopping_by_signals(stop_file: Path, reporter: Reporter) -> Iterator[Callable[[], bool]]:
+def stopping_by_signals(stop_file: Path, reporter: Reporter) -> Iterator[Callable[[], bool]]:
     """Have the first signal that would end this process ask the workers to stop; the second one does end it."""
     stopped = threading.Event()
     stop_file.unlink(missing_ok=True)  # of a sweep that was killed
@@ -333,7 +353,7 @@ def _stopping_by_signals(stop_file: Path, reporter: Reporter) -> Iterator[Callab
 
 
 @contextmanager
-def _interrupts_blocked() -> Iterator[None]:
+def interrupts_blocked() -> Iterator[None]:
     """Have processes and threads that are started meanwhile not notice Ctrl-C: the stop file is for them.
 
     Nor does joblib's own process complain of what a sweep that was killed left behind, which it removes.

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from tracker.runs.planned import ParseOptions
 
+BACKENDS = ("loky", "dask", "ray")  # what runs the worker processes: joblib's own here, or those of a cluster
 MOST_RUNS = 10_000
 FOLDS = Range(least=2, most=MOST_RUNS)
 COUNTS = Range(least=1, most=MOST_RUNS)  # of seeds
