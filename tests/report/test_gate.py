@@ -48,7 +48,7 @@ def study_of(runs: Sequence[Run]) -> Study:
 def asked(runs: Sequence[Run], baseline: str, candidate: str, **question: object) -> GateAnswer:
     study, left_out = report_study(runs)
     named = [configuration_named(study, runs, left_out, text) for text in (baseline, candidate)]
-    return answer_gate(study, *named, Question(**question), CommandWriter("tracker"))
+    return answer_gate(study, *named, Question(**question), CommandWriter("tracker"), runs)
 
 
 def folds(losses: Sequence[float], seed: str = "0", first: int = 10) -> list[Run]:
@@ -172,9 +172,9 @@ class TestAnswerGate:
     @pytest.mark.parametrize(
         ("losses", "sentence"),
         [
-            ((0.2, 0.25, 0.5, math.nan), "over 3 matched pairs); it is not worse by"),
+            ((0.2, 0.25, 0.5, math.nan), "over 3 matched pairs); but 1 of 4 runs of the candidate"),
             ((0.2, math.nan, math.nan, 0.4), "the candidate has 2 runs and the baseline 4 runs, and a test takes"),
-            ((math.nan,) * 4, "cannot tell yet: nothing can be compared; 4 runs of the candidate logged no number"),
+            ((math.nan,) * 4, "cannot tell yet: nothing can be compared; 4 of 4 runs of the candidate ended without"),
         ],
     )
     def test_runs_without_a_number_are_counted_apart(self, losses: Sequence[float], sentence: str) -> None:
@@ -185,7 +185,50 @@ class TestAnswerGate:
         ]
         answer = asked(runs, "k=1", "k=2")
         assert sentence in answer.sentence
-        assert "of the candidate logged no number for validation loss and do" in answer.sentence
+        without = sum(map(math.isnan, losses))
+        counts = (
+            f"{without} of 4 runs of the candidate ended without a number for validation loss, none of 4 of the base"
+        )
+        assert counts in answer.sentence
+        assert (answer.candidate_failed, answer.baseline_failed) == (without, 0)
+        assert answer.answer is Outcome.OPEN
+
+    @pytest.mark.parametrize(
+        ("of_baseline", "of_candidate", "expected", "why"),
+        [
+            (
+                [],
+                [9],
+                Outcome.OPEN,
+                "1 of 5 runs of the candidate ended without a number for validation accuracy, none of ",
+            ),
+            ([9], [9], Outcome.HOLDS, "; 1 of 5 runs of the candidate ended"),
+            ([9, 10], [9], Outcome.HOLDS, "2 of 6 of the baseline"),
+            ([], [0, 9, 9], Outcome.OPEN, "1 of 5 runs of the candidate"),
+            (
+                [],
+                range(9, 19),
+                Outcome.FAILS,
+                "none of 4 of the baseline, which is significantly more often (p = 0.023)",
+            ),
+            ([], [0, 1], Outcome.HOLDS, "points better than the 3×3 kernel"),
+        ],
+    )
+    def test_a_candidate_whose_runs_fail_more_often_does_not_hold(
+        self, of_baseline: Sequence[int], of_candidate: Sequence[int], expected: Outcome, why: str
+    ) -> None:
+        kernels = [*((3, seed) for seed in of_baseline), *((7, seed) for seed in of_candidate)]
+        failed = [
+            make_run(
+                100 + place, None, USUAL | {"kernel_size": str(kernel)}, seed=str(seed), tags=TAGS, status="FAILED"
+            )
+            for place, (kernel, seed) in enumerate(kernels)
+        ]
+        answer = asked([*RUNS, *failed], "kernel=3", "kernel=7", require="better")
+        assert answer.answer is expected
+        assert why in answer.sentence
+        assert answer.sentence.endswith("find out why before it passes") == (expected is Outcome.OPEN)
+        assert not answer.commands
 
     @pytest.mark.parametrize("margin", [-0.1, float("nan"), float("inf")])
     def test_a_margin_is_a_finite_size(self, margin: float) -> None:

@@ -15,6 +15,7 @@ from tracker.statistics.proportions import (
     group_sums,
     grouped_proportion_p,
     grouped_wilson,
+    more_often_p,
     newcombe,
     pmf,
     proportion_p,
@@ -26,6 +27,7 @@ from tracker.statistics.proportions import (
 DataFrame = Lazy("pandas", "DataFrame")
 minimize_scalar = Lazy("scipy.optimize", "minimize_scalar")
 binom = Lazy("scipy.stats", "binom")
+fisher_exact = Lazy("scipy.stats", "fisher_exact")
 binomtest = Lazy("scipy.stats", "binomtest")
 student = Lazy("scipy.stats", "t")
 ols = Lazy("statsmodels.formula.api", "ols")
@@ -354,3 +356,15 @@ class TestEffectiveGroups:
 
     def test_effective_groups_are_never_under_two(self):
         assert effective_groups(np.array([100.0, 1])) == 2
+
+
+class TestMoreOftenP:
+    @pytest.mark.parametrize("counts", [(1, 6, 0, 6), (10, 14, 0, 4), (0, 3, 0, 3), (3, 3, 1, 4), (2, 5, 3, 5)])
+    def test_it_is_fishers_one_sided_p(self, counts: tuple[int, int, int, int]) -> None:
+        a, n, b, m = counts
+        expected = fisher_exact([[a, n - a], [b, m - b]], alternative="greater").pvalue
+        assert more_often_p(*counts) == pytest.approx(expected)
+
+    def test_more_successes_than_there_are_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="successes must be 0 to n, got 4 of 3 and 0 of 1"):
+            more_often_p(4, 3, 0, 1)

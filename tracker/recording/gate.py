@@ -110,7 +110,7 @@ def gate(
     question = Question(require, float(margin), study.alpha, most_seeds=most_seeds)
     if series:
         question = replace(question, series=_take_place(runs, study, of_baseline, of_candidate, series))
-    return answer_gate(study, of_baseline, of_candidate, question, CommandWriter(name, where))
+    return answer_gate(study, of_baseline, of_candidate, question, CommandWriter(name, where), found)
 
 
 class _Record(msgspec.Struct):

@@ -193,6 +193,8 @@ class GateDocument:
     lower_is_better: bool
     baseline: Annotated[tuple[str, ...], "ids of the runs"]
     candidate: tuple[str, ...]
+    baseline_failed: Annotated[int, "runs that failed, diverged or logged no number for the metric"]
+    candidate_failed: Annotated[int, "alike; if that is more often, it does not hold"]
     pairs: Annotated[int, "matched pairs of trainings"]
     estimate: Annotated[float | None, "candidate minus baseline; null if nothing can be compared"]
     interval: Annotated[Interval | None, "of the same, which decides, at `confidence`"]

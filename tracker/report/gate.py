@@ -4,6 +4,10 @@ Both are configurations, with all their trainings, compared by the test that the
 an option. The answer goes by an interval of the difference: `HOLDS` if it leaves out the opposite of what is asked,
 `FAILS` if it leaves out what is asked, else `OPEN`. Its level is that of this look at the candidate, and of the
 candidate in its series.
+
+Runs that fail or diverge have no number to compare, so the others were selected by not doing so. A candidate does not
+hold whose runs do that more often than the baseline's: it `FAILS` if that is significant at the same level, else it
+is `OPEN`.
 """
 
 from __future__ import annotations
@@ -28,10 +32,11 @@ from tracker.conclusions.option_effect import UNTESTABLE
 from tracker.conclusions.trainings import PAIRED, differ_equally
 from tracker.next_steps.command_line import shell_line
 from tracker.next_steps.steps import seeds_commands
-from tracker.runs import LOGGED_OPTIONS, shown
+from tracker.runs import LOGGED_OPTIONS, RunStatus, shown
 from tracker.runs.logged import find_run
 from tracker.statistics.error_rates import series_level
 from tracker.statistics.looks import level_at_look
+from tracker.statistics.proportions import more_often_p
 from tracker.statistics.repetitions import FEWEST_FOLDS, FEWEST_PAIRS
 from tracker.study.looks import Looks
 from tracker.study.options import level_text, terms_of
@@ -47,6 +52,7 @@ from tracker.wording import (
     metric_words,
     number_word,
     option_words,
+    p_text,
     percent,
     points,
     points_interval,
@@ -136,6 +142,8 @@ class GateAnswer:
     lower_is_better: bool
     baseline: tuple[str, ...]  # ids of the runs
     candidate: tuple[str, ...]
+    baseline_failed: int  # runs that failed, diverged or logged no number for the metric
+    candidate_failed: int
     pairs: int  # of trainings with the same seed, split and clips
     estimate: float | None  # None if nothing can be compared
     interval: Interval | None  # that decides, at `confidence`
@@ -232,10 +240,47 @@ def repetitions(study: Study, baseline: Sequence[int], candidate: Sequence[int])
     return analysis.looks.sizes[-1] if analysis and analysis.looks.sizes else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Failures:
+    """How many of the runs of one configuration failed, diverged or logged no number."""
+
+    failed: int
+    runs: int  # that ended, those that failed included
+
+    def __str__(self) -> str:
+        return f"{self.failed or 'none'} of {self.runs}"
+
+    @property
+    def share(self) -> float:
+        return self.failed / self.runs if self.runs else 0.0
+
+
+def _failures(study: Study, members: Sequence[int], runs: Sequence[Run]) -> _Failures:
+    """Count the runs of a configuration that failed; one that was trained again and then ended well isn't counted."""
+    ended_well = [run for run in members if _is_measured(study, run)]
+    own = study.design.terms[members[0]].levels
+    repetitions = {(study.design.terms[run].seed, study.design.terms[run].split) for run in ended_well}
+    failed: set[object] = {run for run in members if run not in ended_well}
+    for run in runs:
+        if run.status == RunStatus.FAILED and run.settings:
+            terms = terms_of(run.settings, study.design.roles)
+            repetition = (terms.seed, terms.split)
+            if terms.levels == own and repetition not in repetitions:
+                failed.add(repetition if terms.seed else run.run_id)
+    return _Failures(len(failed), len(ended_well) + len(failed))
+
+
 def answer_gate(
-    study: Study, baseline: Sequence[int], candidate: Sequence[int], question: Question, writer: CommandWriter
+    study: Study,
+    baseline: Sequence[int],
+    candidate: Sequence[int],
+    question: Question,
+    writer: CommandWriter,
+    runs: Sequence[Run] = (),
 ) -> GateAnswer:
     """Return whether the runs of a candidate show what is asked of it.
+
+    `runs` are all of the experiment, those that failed included.
 
     Raises
     ------
@@ -248,16 +293,19 @@ def answer_gate(
     confidence = 1 - question.doubt_at(looks)
     effect = None if analysis is None else analysis.population or analysis.effect
     interval = None if effect is None else effect.interval_at(confidence)
-    answer = Outcome.OPEN if interval is None else _answer(study, interval, question)
+    by_interval = Outcome.OPEN if interval is None else _answer(study, interval, question)
+    failures = (_failures(study, candidate, runs), _failures(study, baseline, runs))
+    answer = by_interval
+    if by_interval is Outcome.HOLDS and failures[0].share > failures[1].share:
+        answer = Outcome.FAILS if _p_of_more(*failures) <= question.level_at(looks) else Outcome.OPEN
     names = [called_configuration(configuration_phrases(study.design, runs[0])) for runs in (candidate, baseline)]
     commands = _Further()
-    if answer is Outcome.OPEN:  # a seed without a number would have none again
+    if by_interval is Outcome.OPEN:  # a seed without a number would have none again
         commands = _commands(study, contrast_of(study.design, baseline, candidate), question, writer)
-    of_candidate, of_baseline = (sum(not _is_measured(study, run) for run in runs) for runs in (candidate, baseline))
-    words = _Words(study, question, names[0], names[1], confidence, (of_candidate, of_baseline))
+    words = _Words(study, question, names[0], names[1], confidence, failures)
     return GateAnswer(
         answer=answer,
-        sentence=words.sentence(answer, contrast, analysis, interval, commands),
+        sentence=words.sentence(answer, by_interval, contrast, analysis, interval, commands),
         require=question.require,
         margin=question.margin,
         level=question.level_at(looks),
@@ -265,6 +313,8 @@ def answer_gate(
         lower_is_better=study.metric.lower_is_better,
         baseline=study.ids(baseline),
         candidate=study.ids(candidate),
+        baseline_failed=failures[1].failed,
+        candidate_failed=failures[0].failed,
         pairs=len(contrast.pairs),
         estimate=effect.estimate if effect else None,
         interval=interval,
@@ -284,6 +334,10 @@ def _measured(study: Study, baseline: Sequence[int], candidate: Sequence[int]) -
     return contrast_of(
         study.design, *([run for run in runs if _is_measured(study, run)] for runs in (baseline, candidate))
     )
+
+
+def _p_of_more(candidate: _Failures, baseline: _Failures) -> float:
+    return more_often_p(candidate.failed, candidate.runs, baseline.failed, baseline.runs)
 
 
 def _is_measured(study: Study, run: int) -> bool:
@@ -391,33 +445,43 @@ class _Words:
     candidate: str
     baseline: str
     confidence: float
-    left_out: tuple[int, int]  # runs of the candidate and of the baseline without a number for the metric
+    failures: tuple[_Failures, _Failures]  # of the candidate and of the baseline
 
     def sentence(
         self,
         answer: Outcome,
+        by_interval: Outcome,
         contrast: Contrast,
         analysis: Analysis | None,
         interval: Interval | None,
         further: _Further,
     ) -> str:
         """Return the answer in one line, with what it rests on and what would tell more."""
-        if not contrast.repetitions and any(self.left_out):
-            return f"{answer}: nothing can be compared{self._left_out()}"
+        if not contrast.repetitions and any(one.failed for one in self.failures):
+            return f"{answer}: nothing can be compared{self._failed()}"
         if not contrast.repetitions:
             return f"{answer}: no run of the candidate was judged on the same validation clips as one of the baseline"
         if analysis is None or interval is None:
-            return f"{answer}: {self._untested(contrast)}{self._left_out()}{self._remedy(further)}"
+            return f"{answer}: {self._untested(contrast)}{self._failed()}{self._remedy(further)}"
         seen = f"{self._seen(analysis)} ({self._interval(interval)}"
         over = f" over {self._trainings(contrast, analysis)})"
-        return f"{answer}: {seen}{over}{self._meaning(answer)}{self._left_out()}{self._remedy(further)}"
+        if answer is not by_interval:
+            return f"{answer}: {seen}{over}{self._failed('; but ')}{self._refused(answer)}"
+        return f"{answer}: {seen}{over}{self._meaning(answer)}{self._failed()}{self._remedy(further)}"
 
-    def _left_out(self) -> str:
-        """Return which runs don't count since they logged no number, NaN perhaps; nothing if all count."""
-        sides = zip(self.left_out, ("candidate", "baseline"), strict=True)
-        who = [f"{counted(number, 'run')} of the {side}" for number, side in sides if number]
-        count = "doesn't count" if sum(self.left_out) == 1 else "don't count"
-        return f"; {listing(who)} logged no number for {metric_words(self.study.metric)} and {count}" if who else ""
+    def _failed(self, begun: str = "; ") -> str:
+        """Return how many runs of each ended without a number that could be compared; nothing if none did."""
+        candidate, baseline = self.failures
+        if not (candidate.failed or baseline.failed):
+            return ""
+        what = f"of the candidate ended without a number for {metric_words(self.study.metric)}"
+        return f"{begun}{candidate} run{'' if candidate.runs == 1 else 's'} {what}, {baseline} of the baseline"
+
+    def _refused(self, answer: Outcome) -> str:
+        """Return why a candidate doesn't hold whose runs fail more often."""
+        if answer is Outcome.OPEN:
+            return "; find out why before it passes"
+        return f", which is significantly more often ({p_text(_p_of_more(*self.failures), self.question.alpha)})"
 
     def _untested(self, contrast: Contrast) -> str:
         """Return why there is no test: the pairs all differ by the same, or there are too few runs or folds."""

@@ -171,6 +171,21 @@ def proportion_p(correct: int, n: int, fraction: float) -> float:
     return min(1.0, 2 * min(at_most, at_least))
 
 
+def more_often_p(k_a: int, n_a: int, k_b: int, n_b: int) -> float:
+    """Return Fisher's exact one-sided p-value of a having more successes, `k_a` of `n_a`, than b, `k_b` of `n_b`.
+
+    References
+    ----------
+    Fisher (1935), The Logic of Inductive Inference. Journal of the Royal Statistical Society 98:39-82,
+    doi:10.2307/2342435.
+    """
+    if not (0 <= k_a <= n_a and 0 <= k_b <= n_b):
+        raise ValueError(f"successes must be 0 to n, got {k_a} of {n_a} and {k_b} of {n_b}")
+    successes = k_a + k_b
+    ways = sum(math.comb(n_a, k) * math.comb(n_b, successes - k) for k in range(k_a, min(n_a, successes) + 1))
+    return ways / math.comb(n_a + n_b, successes)
+
+
 def grouped_proportion_p(correct: NDArray[np.bool_], groups: Groups, fraction: float) -> float:
     """Return the p-value of a true `fraction` if clips come in groups: by the score that `grouped_wilson` inverts.
 
