@@ -92,7 +92,8 @@ def train(
     Parameters
     ----------
     data : str or Path, optional
-        A folder with one sub-folder of audio per class, or a CSV manifest; by default the built-in demo set.
+        A folder with one sub-folder of audio per class or laid out as a published data set, or a CSV manifest; by
+        default the built-in demo set.
     experiment : str, optional
         The MLflow experiment that the run belongs to; by default that of ``MLFLOW_EXPERIMENT_NAME`` or
         ``MLFLOW_EXPERIMENT_ID``, else ``tracker``.
@@ -115,7 +116,7 @@ def train(
     **options
         Any option of ``tracker run`` under its param's name, and the network's own: ``kernel_size=7``,
         ``learning_rate=1e-4``, ``plateau=(0.3, 10)``, ``early_stopping_patience=15``, ``epochs=60``, ``seed=0``,
-        ``fold=(1, 5)``, ``model="cnn"``, ``dropout=0.3``.
+        ``fold=(1, 5)``, ``group_by="folder:2"``, ``model="cnn"``, ``dropout=0.3``.
 
     Raises
     ------

@@ -149,7 +149,7 @@ def _switch(name: str, shown: Any) -> inspect.Parameter:
 def _levels(entry: RunOption) -> inspect.Parameter:
     """Return an option of the table as one that takes levels."""
     shown = from_table(entry, parse=partial(levels_of, entry.name))
-    shown.metavar = f"{shown.metavar},…"
+    shown.metavar = shown.metavar if entry.whole else f"{shown.metavar},…"
     return _parameter(entry.name, shown)
 
 

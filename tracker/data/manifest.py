@@ -11,13 +11,16 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tracker.contained_files import read_regular
-from tracker.data.dataset import Clip, is_printable
+from tracker.data.dataset import Clip, is_printable, list_folder
 from tracker.delimited import delimiter_of, rows_quoted_or_not, text_of
 from tracker.errors import DataError
+from tracker.runs import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
     from tracker.data.dataset import Part
 
 MANIFEST = "manifest.csv"  # in a folder, used instead of the sub-folder names; it can also name the artists
-COLUMNS = ("path", "label", "group", "split", "fold")
 
 _EVALUATION = frozenset({"eval", "evaluation"})
 SPLIT_WORDS: Mapping[str, Part] = {
@@ -46,8 +48,13 @@ class _Row:
     fields: Mapping[str, str]
 
 
-def read_manifest(manifest: Path) -> list[Clip]:
+def read_manifest(
+    manifest: Path, columns: Mapping[str, str] | None = None, audio_root: Path | None = None
+) -> list[Clip]:
     """Return the clips that a manifest lists, in its order: at least one, no path twice.
+
+    `columns` has what the manifest calls our columns, if not so. Paths are relative to `audio_root`, by default the
+    manifest's own folder; a file may lie deeper in an `audio_root`, and its ending may be missing.
 
     Raises
     ------
@@ -59,10 +66,12 @@ def read_manifest(manifest: Path) -> list[Clip]:
     rows: dict[str, _Row] = {}
     first_seen: dict[str, int] = {}
     missing: list[str] = []
-    for line, fields in rows_of_table(manifest, {name: name for name in COLUMNS}, ("path", "label")):
+    names = {name: name for name in COLUMNS} | dict(columns or {})
+    files = _Files(audio_root or manifest.parent, is_deep=audio_root is not None)
+    for line, fields in rows_of_table(manifest, names, {"path", "label", *(columns or ())}):
         where = f"{manifest}, line {line}"
-        row = _row(fields, manifest.parent, where)
-        path = unicodedata.normalize("NFC", os.path.relpath(row.file, manifest.parent).replace(os.sep, "/"))
+        row = _row(fields, files, where)
+        path = unicodedata.normalize("NFC", os.path.relpath(row.file, files.root).replace(os.sep, "/"))
         if path in first_seen:
             raise DataError(f"{where}: {path} is already in line {first_seen[path]}; remove one of them")
         first_seen[path] = line
@@ -72,7 +81,7 @@ def read_manifest(manifest: Path) -> list[Clip]:
     if missing:
         raise DataError(
             f"{len(missing)} of the {len(rows)} files listed in {manifest} are missing, the first is {missing[0]}; "
-            f"paths are relative to the manifest's folder, {manifest.parent}"
+            f"paths are relative to {files.root}"
         )
     if not rows:
         raise DataError(f"{manifest} lists no clips; add a line for each below the header")
@@ -123,11 +132,12 @@ def rows_of_table(
 def _places(header: list[str], columns: Mapping[str, str], required: Collection[str], table: Path) -> dict[str, int]:
     """Return where each column stands."""
     names = [name.strip().lower() for name in header]
-    lacking = [columns[column] for column in required if columns[column].lower() not in names]
+    lacking = [columns[column] for column in COLUMNS if column in required and columns[column].lower() not in names]
     if lacking:  # what the file says is not shown, since it may be another one, such as a key
         raise DataError(
             f"{table} has no {' or '.join(map(repr, lacking))} column in its first line; "
-            "a manifest begins with the header path,label and optionally group,split,fold"
+            "a manifest begins with the header path,label and optionally group,split,fold, or give its own names with "
+            "--columns path=…,label=…"
         )
     twice = [name for name in columns.values() if names.count(name.lower()) > 1]
     if twice:
@@ -135,7 +145,7 @@ def _places(header: list[str], columns: Mapping[str, str], required: Collection[
     return {column: names.index(name.lower()) for column, name in columns.items() if name.lower() in names}
 
 
-def _row(fields: Mapping[str, str], folder: Path, where: str) -> _Row:
+def _row(fields: Mapping[str, str], files: _Files, where: str) -> _Row:
     """Return a line whose fields are as they must be."""
     texts = {column: text.strip() for column, text in fields.items()}
     for column, text in texts.items():
@@ -147,7 +157,7 @@ def _row(fields: Mapping[str, str], folder: Path, where: str) -> _Row:
     for column in ("path", "label"):
         if not texts[column]:
             raise DataError(f"{where}: the {column} is empty; fill it in or remove the line")
-    file = _file(fields["path"], folder)
+    file = files.find(fields["path"])
     split, fold = texts["split"], texts["fold"]
     if split and split.lower() not in SPLIT_WORDS:
         raise DataError(
@@ -181,10 +191,30 @@ def folds_from_1(folds: Mapping[str, str]) -> dict[str, int]:
     return {path: number + shift for path, number in numbers.items()}
 
 
-def _file(written: str, folder: Path) -> Path:
-    """Return the file of a path: as written, else as another system would write it."""
-    path = written.strip()
-    composed, decomposed = unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path)
-    spellings = (path, written, composed, decomposed, path.replace("\\", "/"))
-    files = [folder / spelling for spelling in spellings]
-    return next((file for file in files if file.is_file()), files[-1])
+class _Files:
+    """The files that a manifest's paths mean."""
+
+    def __init__(self, root: Path, *, is_deep: bool) -> None:
+        self.root = root
+        self._is_deep = is_deep  # whether a file may lie deeper than its path says
+
+    def find(self, written: str) -> Path:
+        """Return the file of a path: as written, else as another system or without its ending, or deeper."""
+        path = written.strip()
+        composed, decomposed = unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path)
+        spellings = (path, written, composed, decomposed, path.replace("\\", "/"))
+        files = [self.root / spelling for spelling in spellings]
+        found = next((file for file in files if file.is_file()), None)
+        if found is None and self._is_deep:
+            named = self._by_name.get(files[-1].name) or self._by_name.get(f"{files[-1].name}.") or []
+            found = named[0] if len(named) == 1 else None
+        return found or files[-1]
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Path]]:
+        """The audio files by their names, and by their names up to the ending."""
+        found: dict[str, list[Path]] = defaultdict(list)
+        for file in list_folder(self.root).audio:
+            found[file.name].append(file)
+            found[f"{file.stem}."].append(file)
+        return found

@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracker.data.assign import grouped, split_by_lists
 from tracker.data.dataset import (
     LAYOUT,
     NOISE,
@@ -30,20 +31,50 @@ from tracker.data.dataset import (
 from tracker.data.layouts import read_layout, table_layout
 from tracker.data.manifest import MANIFEST, SPLIT_WORDS, folds_from_1, parts_of, read_manifest
 from tracker.errors import DataError
+from tracker.runs import DataPlan
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
 _ARCHIVES = (".zip", ".gz", ".tar", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _NUMBERED = re.compile(r"(fold|split|part|shard|chunk|cv|partition|subset|batch)[ _-]?\d+(-of-\d+)?", re.IGNORECASE)
+_FOLD = re.compile(rf"{_NUMBERED.pattern}|\d+", re.IGNORECASE)
 _TABLES = (".csv", ".tsv")
 _FEW = 3
+DEFAULT_PLAN = DataPlan()
 
 
-def read_dataset(path: Path, most_files: int | None = None) -> Dataset:
+def located(plan: DataPlan, data: Path | None) -> DataPlan:
+    """Return a plan whose paths are relative to the data's folder, wherever it is carried out.
+
+    A path that is not there is one in the working folder.
+
+    Raises
+    ------
+    DataError
+        If a path is in neither folder.
+    """
+    if data is None or not (plan.audio_root or plan.lists):
+        return plan
+    base = data if data.is_dir() else data.parent
+    lists = [_located(path, base, "--split-lists") for path in plan.lists]
+    root = _located(plan.audio_root, base, "--audio-root") if plan.audio_root else None
+    return replace(plan, audio_root=root, split_lists=",".join(lists) or None)
+
+
+def _located(path: str, base: Path, flag: str) -> str:
+    if (base / path).exists():
+        return path
+    if not Path(path).exists():
+        raise DataError(f"{flag}: there is no {path}, neither in {base} nor in this folder; check the path")
+    return Path(os.path.relpath(path, base)).as_posix()
+
+
+def read_dataset(path: Path, plan: DataPlan = DEFAULT_PLAN, most_files: int | None = None) -> Dataset:
     """Read a dataset of at least two classes from a manifest, or a folder that has one or a sub-folder per class.
 
-    A folder with more than `most_files` files is refused, if that is given.
+    Paths in `plan` are relative to the data's folder. A folder with more than `most_files` files is refused, if that is
+    given.
 
     Raises
     ------
@@ -51,7 +82,12 @@ def read_dataset(path: Path, most_files: int | None = None) -> Dataset:
         If there is no dataset at `path`, or it can't be trained on.
     """
     try:
-        dataset = _read(path, most_files)
+        dataset = _read(path, plan, most_files)
+        base = path if path.is_dir() else path.parent
+        if plan.lists:
+            dataset = split_by_lists(dataset, [base / file for file in plan.lists])
+        if plan.group_by:
+            dataset = grouped(dataset, plan)
     except OSError as error:
         raise DataError(
             f"{error.filename} cannot be read ({error.strerror}); check its name and permissions"
@@ -61,25 +97,39 @@ def read_dataset(path: Path, most_files: int | None = None) -> Dataset:
     return dataset
 
 
-def _read(path: Path, most_files: int | None) -> Dataset:
+def _read(path: Path, plan: DataPlan, most_files: int | None) -> Dataset:
     if path.is_dir():
         manifest = path / MANIFEST
-        return Dataset(tuple(read_manifest(manifest))) if manifest.is_file() else _read_folder(path, most_files)
+        return _read_manifest(manifest, plan) if manifest.is_file() else _read_folder(path, plan, most_files)
     if not path.exists():
         raise DataError(f"there is no folder or manifest {path}; check the path given")
     if is_audio(path):
         raise DataError(f"{path} is a single audio file, a dataset needs many; {LAYOUT}")
     if path.suffix.lower() in _ARCHIVES:
         raise DataError(f"{path} is an archive; unpack it and pass the folder")
-    if published := table_layout(path):
+    if not plan.columns and (published := table_layout(path)):
         layout, audio = published
         return layout.read_table(path.absolute(), list_folder(audio, most_files))
-    return Dataset(tuple(read_manifest(path)))
+    return _read_manifest(path, plan)
 
 
-def _read_folder(folder: Path, most_files: int | None) -> Dataset:
+def _read_manifest(manifest: Path, plan: DataPlan) -> Dataset:
+    names = plan.column_names
+    if plan.levels:
+        raise DataError(f"{manifest} is a table, so --columns must name its columns, not folders; got {plan.columns}")
+    root = manifest.parent / plan.audio_root if plan.audio_root else None
+    return Dataset(tuple(read_manifest(manifest, names, root)), group_is=names.get("group", "group"), root=root)
+
+
+def _read_folder(folder: Path, plan: DataPlan, most_files: int | None) -> Dataset:
     """Return the dataset of a folder without a manifest."""
+    if plan.audio_root:
+        raise DataError(
+            f"--audio-root goes with a table of clips, and {folder} is a folder without {MANIFEST}; drop it"
+        )
     listing = list_folder(folder, most_files)
+    if plan.columns:
+        return _read_levels(listing, plan)
     if published := read_layout(listing):
         return published
     is_noise = [steps[0] == NOISE for steps in listing.steps]
@@ -88,6 +138,23 @@ def _read_folder(folder: Path, most_files: int | None) -> Dataset:
         listing = replace(listing, audio=tuple(words))
     clips = _clips_in_parts(listing) or clips_by_folder(listing)
     return Dataset(tuple(clips), notes=notes_on_folders(folder, {steps[0] for steps in listing.steps}))
+
+
+def _read_levels(listing: Listing, plan: DataPlan) -> Dataset:
+    """Return the dataset of a folder whose levels of sub-folders are said."""
+    levels = plan.levels
+    if levels.keys() != plan.column_names.keys() or "label" not in levels:
+        raise DataError(
+            f"{listing.folder} is a folder without a table, so --columns must say which level of sub-folders is the "
+            f"class, such as label=folder:1, got {plan.columns}"
+        )
+    for steps in listing.steps:
+        if len(steps) <= max(levels.values()):
+            raise DataError(
+                f"{'/'.join(steps)} in {listing.folder} lies in {len(steps) - 1} sub-folders, but --columns has level "
+                f"{max(levels.values())}; move it, or give another level"
+            )
+    return Dataset(tuple(_clips(listing, {name: level - 1 for name, level in levels.items()})))
 
 
 def _clips_in_parts(listing: Listing) -> list[Clip] | None:
@@ -105,9 +172,9 @@ def _clips_in_parts(listing: Listing) -> list[Clip] | None:
     if len(names) < 2:
         return None
     if is_deep and (_are_split(names) or _are_folds(names)):
-        return _clips(listing, label=1, part=0)
+        return _clips(listing, {"label": 1, "split": 0, "fold": 0})
     if is_deep and (_are_split(below) or _are_folds(below)):
-        return _clips(listing, label=0, part=1)
+        return _clips(listing, {"label": 0, "split": 1, "fold": 1})
     if len({name.lower() for name in names} & SPLIT_WORDS.keys()) > 1:
         raise _parts_error(listing, names, "are parts of a split, not classes")
     if _are_folds(names) or _are_shards(names):
@@ -118,18 +185,23 @@ def _clips_in_parts(listing: Listing) -> list[Clip] | None:
     return None
 
 
-def _clips(listing: Listing, *, label: int, part: int) -> list[Clip]:
-    """Return clips by the folders in their paths: at step `label` the class, at step `part` the part or fold."""
-    words = {"/".join(steps): steps[part].lower() for steps in listing.steps}
-    parts, folds = parts_of({*words.values()}), _folds(words)
+def _clips(listing: Listing, places: Mapping[str, int]) -> list[Clip]:
+    """Return clips by the folders in their paths, counted from 0: of the class, the group, the part, the fold."""
+
+    def words(column: str) -> dict[str, str]:
+        place = places.get(column)
+        return {} if place is None else {"/".join(steps): steps[place] for steps in listing.steps}
+
+    labels, groups, splits = words("label"), words("group"), words("split")
+    parts, folds = parts_of({word.lower() for word in splits.values()}), _folds(words("fold"))
     return [
-        Clip("/".join(steps), file, steps[label], None, parts.get(words["/".join(steps)]), folds.get("/".join(steps)))
-        for steps, file in zip(listing.steps, listing.audio, strict=True)
+        Clip(path, file, labels[path], groups.get(path), parts.get(splits.get(path, "").lower()), folds.get(path))
+        for path, file in zip(("/".join(steps) for steps in listing.steps), listing.audio, strict=True)
     ]
 
 
 def _folds(names: Mapping[str, str]) -> dict[str, int]:
-    return folds_from_1({path: re.sub(r"^\D+", "", name) for path, name in names.items() if _NUMBERED.fullmatch(name)})
+    return folds_from_1({path: re.sub(r"^\D+", "", name) for path, name in names.items() if _FOLD.fullmatch(name)})
 
 
 def _are_split(names: Collection[str]) -> bool:
@@ -150,7 +222,8 @@ def _parts_error(listing: Listing, names: Sequence[str], what: str) -> DataError
     where = f"the labels may be in {_some(tables)}; " if tables else ""
     return DataError(
         f"the sub-folders of {listing.folder} ({_some(names)}) {what}; {where}"
-        "list the clips in a manifest (path,label,split,fold)"
+        "list the clips in a manifest (path,label,split,fold), or say which level of folders is the class: "
+        "--columns label=folder:2"
     )
 
 

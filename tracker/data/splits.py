@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.data.manifest import COLUMNS
 from tracker.errors import DataError
+from tracker.runs import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

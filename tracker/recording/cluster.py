@@ -290,7 +290,7 @@ def join(joining: Joining) -> Joined:
             for model, code in joining.code.items():
                 if others := _differences(code, environment(model)):
                     return Joined(f"{some(others)}: install the same there")
-            read_once(work.data, joining.spectrogram, work.fingerprint)
+            read_once(work.data, work.plan, joining.spectrogram, work.fingerprint)
         except (TrackerError, ValueError) as error:
             return Joined(str(error))
     return Joined(has_journals=has_journals)

@@ -24,7 +24,7 @@ from tracker.recording.resume import clips_changed, refuse_alive, send_change
 from tracker.recording.script_run import TEST, scores
 from tracker.recording.stores import data_path
 from tracker.recording.train import DATASET_TAG, SPLIT_TAG, read_data
-from tracker.runs import Predictions, is_resumable, split_of
+from tracker.runs import Predictions, data_plan_of, is_resumable, split_of
 from tracker.runs.events import Attached, Measured, Tagged
 from tracker.runs.facts import TEST_LOOKS_TAG, looks_at_test
 from tracker.statistics.proportions import grouped_wilson, wilson
@@ -155,7 +155,8 @@ def _prepared(kept: KeptModel, data: Path | None, reporter: Reporter) -> Prepare
     run, store = kept.run, kept.store
     try:
         place = data or data_path(run.tags["tracker.data"], store.folder or Path.cwd())
-        prepared = read_data(place, kept.spectrogram, reporter).divided(plan := split_of(run.params), reporter)
+        read = read_data(place, kept.spectrogram, reporter, plan=data_plan_of(run.params))
+        prepared = read.divided(plan := split_of(run.params), reporter)
     except (DataError, OSError, ValueError) as error:
         remedy = "" if data else "; if the data was moved, give its new path with --data"
         raise TrackerError(f"the test clips of {called(run)} cannot be read: {error}{remedy}") from error

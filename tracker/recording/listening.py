@@ -26,7 +26,7 @@ from tracker.recording.stores import data_path
 from tracker.recording.train import MOST_FAULTY, cache_folder
 from tracker.render import Listening, Sound
 from tracker.report import mistakes
-from tracker.runs import Spectrogram, number_text, spectrogram_of
+from tracker.runs import Spectrogram, data_plan_of, number_text, spectrogram_of
 from tracker.wording import counted
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class _Shelf:
         """Return the first data that can be used of the runs that predicted a clip; if none can, note why."""
         for source in mistake.sources:
             if source not in self._opened:
-                self._opened[source] = self._open(source, _settings(mistake.entry.run))
+                self._opened[source] = self._open(source, mistake.entry.run)
             if isinstance(data := self._opened[source], _Data):
                 return data
         for problem in (self._opened[source] for source in mistake.sources):
@@ -133,7 +133,7 @@ class _Shelf:
             self._reporter.warn(f"no clip can be played: {cause}" if cause else str(problem).removesuffix("."))
             self.problems[str(problem)] = None
 
-    def _open(self, source: DataSource, settings: Spectrogram) -> _Data | DataError:
+    def _open(self, source: DataSource, run: Run) -> _Data | DataError:
         if source.name is None:
             return DataError("The runs don't say which data they were trained on, so no clip can be played.")
         called = "The built-in demo set" if source.name == DEMO else f"The data {printable(source.name, _LONGEST_NAME)}"
@@ -147,14 +147,14 @@ class _Shelf:
         if is_gone:
             return DataError(f"{called} is not there any more, so its clips cannot be played.")
         try:
-            data = self._read(path, source, settings)
+            data = self._read(path, source, run)
         except (DataError, OSError, ValueError) as error:
             problem = DataError(f"{called} cannot be read any more, so its clips cannot be played.")
             problem.__cause__ = error
             return problem
         return data or DataError(f"{called} has changed since the runs were trained, so its clips are not played.")
 
-    def _read(self, path: Path | None, source: DataSource, settings: Spectrogram) -> _Data | None:
+    def _read(self, path: Path | None, source: DataSource, run: Run) -> _Data | None:
         """Return the data if it is what was used; None if it is not."""
         if path is None:
             root = cache_folder()
@@ -162,11 +162,11 @@ class _Shelf:
                 dataset = demo_dataset(root, progress)
         else:
             root = path if path.is_dir() else path.parent
-            dataset = read_dataset(path, most_files=_FILES_A_CLIP * (source.clips or 0) + _FURTHER_FILES)
+            dataset = read_dataset(path, data_plan_of(run.params), _FILES_A_CLIP * (source.clips or 0) + _FURTHER_FILES)
         with self._reporter.progress("reading", len(dataset.clips)) as progress:
             hashes = hash_clips(dataset, progress)
         if fingerprint(dataset, hashes) != source.fingerprint:
-            dataset = dataset.without(self._unusable(dataset, hashes, source, settings))
+            dataset = dataset.without(self._unusable(dataset, hashes, source, _settings(run)))
         return (
             _Data(dataset, hashes, dataset.root or root) if fingerprint(dataset, hashes) == source.fingerprint else None
         )

@@ -38,7 +38,7 @@ from tracker.recording.stores import (
     model_param,
     run_from_journal,
 )
-from tracker.recording.train import CODE_TAG, plan_id, read_data, run_key, run_name, warn_of_idle_options
+from tracker.recording.train import CODE_TAG, located_plans, plan_id, read_data, run_key, run_name, warn_of_idle_options
 from tracker.recording.uploader import send
 from tracker.recording.workers import RunOutcome, RunTask, Work, train_all
 from tracker.runs import LOGGED_OPTIONS, Role, Run, RunStatus
@@ -248,7 +248,7 @@ def open_sweep(
         raise ValueError(f"the backend must be {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}, got {backend!r}")
     if address is not None and backend == BACKENDS[0]:
         raise ValueError(f"the address {address!r} needs a backend that has workers there: {' or '.join(BACKENDS[1:])}")
-    plans = plan.runs(parse_options)
+    plans = located_plans(plan.runs(parse_options), data)
     target.store.check_usable()
     reporter = WarnOnce(reporter)  # many runs have one thing wrong with them
     for of_run in plans:
@@ -292,7 +292,7 @@ def _look(
     keep_going: bool,
 ) -> Sweep:
     """Read the data once for all runs, and divide the runs by what there is of each."""
-    read_once = read_data(data, plans[0].spectrogram, reporter)
+    read_once = read_data(data, plans[0].spectrogram, reporter, plan=plans[0].data)
     named = [_named_plan(of_run, target) for of_run in plans]
     keys = _keys(named, read_once, reporter)
     tasks = {key: RunTask(key, of_run, run_name(given)) for key, of_run, given in zip(keys, named, plans, strict=True)}
@@ -324,6 +324,7 @@ def _look(
             training_plan,
             note,
             keep_going,
+            plans[0].data,
         ),
         runs_at_once(jobs, len(missing)),
         reporter,

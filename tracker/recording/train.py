@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from tracker import __version__
 from tracker.data.dataset import Dataset, duplicates, fingerprint, hash_clips
-from tracker.data.reading import read_dataset
+from tracker.data.reading import located, read_dataset
 from tracker.data.splits import Split, cut_groups, divide, is_validation_drawn, manifest_text
 from tracker.data.splits import fingerprint as split_fingerprint
 from tracker.errors import DataError, StoreError, TrainingError
@@ -33,9 +33,10 @@ from tracker.recording.parent_run import parent_run
 from tracker.recording.run_writer import ENVIRONMENT, RunWriter, classes_tag, signals_raise, versions_text
 from tracker.recording.stores import data_tag, interrupted_message, journals_folder, load_runs, model_param
 from tracker.replay import can_act
-from tracker.runs import Run, RunPlan, RunStatus, number_text
+from tracker.runs import DataPlan, Run, RunPlan, RunStatus, number_text
 from tracker.runs.events import Attached, DatasetUsed, Measured
 from tracker.runs.facts import DataFacts, TrainingPlan, environment_tags, examples_of
+from tracker.runs.options import options_of
 from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, now_ms, predictions_csv
 from tracker.training.checkpoint import finished_epochs
 from tracker.training.networks import find_network, network_options, short_name
@@ -63,6 +64,7 @@ CODE_TAG = "tracker.code"  # a digest of the sources of the run's network
 KEEP_GOING_TAG = "tracker.keep_going"  # on a run that continues when the loss is NaN, also when it is resumed
 _MOST_CLASSES = 4  # that the line about the data names
 _ALIKE = 1.05  # how many times as long as the shortest clip the longest may be, to be called as long
+ANY_DATA = DataPlan()  # read as it is
 MOST_FAULTY = 0.1  # fraction of clips that may be left out; with more, the dataset isn't what the user thinks it is
 
 
@@ -141,20 +143,29 @@ def prepare(
     data: Path | None, plan: RunPlan, reporter: Reporter, on_classes: Callable[[int], None] | None = None
 ) -> Prepared:
     """Read, check and divide a dataset; the arguments are those of `read_data`."""
-    prepared = read_data(data, plan.spectrogram, reporter, on_classes).divided(plan.split, reporter)
+    prepared = read_data(data, plan.spectrogram, reporter, on_classes, plan=plan.data).divided(plan.split, reporter)
     reporter.log(prepared.summary(plan))
     return prepared
 
 
 def read_data(
-    data: Path | None, spectrogram: Spectrogram, reporter: Reporter, on_classes: Callable[[int], None] | None = None
+    data: Path | None,
+    spectrogram: Spectrogram,
+    reporter: Reporter,
+    on_classes: Callable[[int], None] | None = None,
+    *,
+    plan: DataPlan = ANY_DATA,
 ) -> ReadData:
     """Read and check a dataset, the built-in demo set if `data` is None; nothing but the cache is written.
 
-    `on_classes` is called with the number of classes before all audio is read.
+    It is read as `plan` has it, whose paths are relative to the data's folder: see `located`. `on_classes` is called
+    with the number of classes before all audio is read.
     """
     _check_clock(time.localtime().tm_year)
-    dataset = read_dataset(data) if data else _demo_set(reporter)
+    if data is None and plan != DataPlan():
+        given = ", ".join(entry.flag for entry in options_of(DataPlan) if getattr(plan, entry.name) is not None)
+        raise DataError(f"{given} says how data of your own is read, and none was given; add --data")
+    dataset = read_dataset(data, plan) if data else _demo_set(reporter)
     for note in dataset.notes:
         reporter.warn(note)
     if on_classes:
@@ -284,6 +295,7 @@ def train_plans(
     """
     target.store.check_usable()
     warn_of_idle_options(plans[0], reporter)
+    plans = located_plans(plans, data)
     built: list[BuiltNetwork] = []  # of the first plan, until it is trained
     built_for: list[int] = []  # classes, of which one may turn out to have no usable clip
 
@@ -320,6 +332,16 @@ def train_plans(
             network = built.pop() if built and len(prepared.dataset.classes) == built_for[0] else None
             recorder = Recorder(writer, plan, prepared, source, of_all, keep_going, built=network)
             yield recorder.train(reporter)
+
+
+def located_plans(plans: Sequence[RunPlan], data: Path | None) -> list[RunPlan]:
+    """Return plans as they are logged: what they say of the data is so from wherever they are carried out."""
+    by_plan = {plan: located(plan, data) for plan in dict.fromkeys(plan.data for plan in plans)}
+    if len(by_plan) > 1:
+        raise DataError(
+            "all runs of a sweep read their data in one way; give --columns, --split-lists and --group-by once"
+        )
+    return [replace(plan, data=by_plan[plan.data]) for plan in plans]
 
 
 def warn_of_idle_options(plan: RunPlan, reporter: Reporter) -> None:

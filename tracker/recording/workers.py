@@ -27,7 +27,7 @@ from tracker.recording.reporter import SilentReporter
 from tracker.recording.resume import BusyRunError, NotResumableError, resume_run
 from tracker.recording.run_writer import RunWriter, one_line
 from tracker.recording.stores import journals_folder
-from tracker.recording.train import Recorder, read_data
+from tracker.recording.train import ANY_DATA, Recorder, read_data
 from tracker.runs.events import Measured, RunStatus
 from tracker.training.networks import is_built_in
 from tracker.training.result import threads
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tracker.recording.reporter import EpochProgress, Reporter
     from tracker.recording.stores import LogTarget
     from tracker.recording.train import Prepared, ReadData
-    from tracker.runs import RunPlan, Spectrogram, SplitPlan
+    from tracker.runs import DataPlan, RunPlan, Spectrogram, SplitPlan
     from tracker.runs.facts import TrainingPlan
     from tracker.training.result import Epoch
 
@@ -73,6 +73,7 @@ class Work:
     training_plan: TrainingPlan
     note: str | None = None
     keep_going: bool = False
+    plan: DataPlan = ANY_DATA  # how the data is read
     token: str = ""  # on a cluster: what names this sweep there
 
     @property
@@ -202,7 +203,7 @@ def _continued(work: Work, task: RunTask, reporter: Reporter) -> RunOutcome | No
 
 
 def _trained(work: Work, task: RunTask, reporter: Reporter) -> RunOutcome:
-    prepared = _prepared(work.data, task.plan.spectrogram, work.fingerprint, task.plan.split)
+    prepared = _prepared(work.data, work.plan, task.plan.spectrogram, work.fingerprint, task.plan.split)
     folder = work.journals / task.journal if task.journal else None
     writer = RunWriter(work.target, task.name, work.note, reporter, folder)
     recorder = Recorder(writer, task.plan, prepared, work.source, work.training_plan, work.keep_going)
@@ -210,17 +211,19 @@ def _trained(work: Work, task: RunTask, reporter: Reporter) -> RunOutcome:
 
 
 @lru_cache(maxsize=1)
-def read_once(data: Path | None, spectrogram: Spectrogram, fingerprint: str) -> ReadData:
+def read_once(data: Path | None, plan: DataPlan, spectrogram: Spectrogram, fingerprint: str) -> ReadData:
     """Read the data once in each process."""
-    found = read_data(data, spectrogram, SilentReporter())
+    found = read_data(data, spectrogram, SilentReporter(), plan=plan)
     if found.fingerprint != fingerprint:
         raise DataError("the data has changed since the sweep was started: start it again")
     return found
 
 
 @lru_cache(maxsize=16)
-def _prepared(data: Path | None, spectrogram: Spectrogram, fingerprint: str, split: SplitPlan) -> Prepared:
-    return read_once(data, spectrogram, fingerprint).divided(split, SilentReporter())
+def _prepared(
+    data: Path | None, plan: DataPlan, spectrogram: Spectrogram, fingerprint: str, split: SplitPlan
+) -> Prepared:
+    return read_once(data, plan, spectrogram, fingerprint).divided(split, SilentReporter())
 
 
 def _result(task: RunTask, run_id: str, journal: Path) -> RunOutcome:

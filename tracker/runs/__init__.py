@@ -35,18 +35,21 @@ from tracker.runs.options import (
     value_text,
 )
 from tracker.runs.planned import (
+    COLUMNS,
     DEFAULT_EXPERIMENT,
     FLOOR_DB,
     LOGGED_OPTIONS,
     RUN_OPTIONS,
     SEEDS,
     Configuration,
+    DataPlan,
     Fold,
     Keep,
     Plateau,
     RunPlan,
     Spectrogram,
     SplitPlan,
+    data_plan_of,
     option_named,
     plan_of,
     plan_with,
@@ -57,11 +60,10 @@ from tracker.runs.planned import (
 )
 
 __all__ = [
-    "ALPHAS", "DEFAULT_EXPERIMENT", "FLOOR_DB", "HEARD_CLIPS", "LOGGED_OPTIONS", "MARGINS", "NOTE_END", "OFF",
-    "REASON_TAG", "RUN_OPTIONS", "SEEDS", "UNSENT_TAG", "Compound", "Configuration", "Curve", "EpochPredictions",
-    "Fold", "Keep", "OptionValue", "Panel", "Plateau", "Predictions", "Range", "Role", "Run", "RunOption", "RunPlan",
-    "RunStatus", "Spectrogram", "SplitPlan", "UsedDataset", "Value", "as_number", "check_line", "check_name_in_store",
-    "check_range",
-    "is_resumable", "number_text", "option_named", "plan_of", "plan_with", "plans_under", "reserved_for", "shown",
-    "spectrogram_of", "split_of", "value_text",
+    "ALPHAS", "COLUMNS", "DEFAULT_EXPERIMENT", "FLOOR_DB", "HEARD_CLIPS", "LOGGED_OPTIONS", "MARGINS", "NOTE_END",
+    "OFF", "REASON_TAG", "RUN_OPTIONS", "SEEDS", "UNSENT_TAG", "Compound", "Configuration", "Curve", "DataPlan",
+    "EpochPredictions", "Fold", "Keep", "OptionValue", "Panel", "Plateau", "Predictions", "Range", "Role", "Run",
+    "RunOption", "RunPlan", "RunStatus", "Spectrogram", "SplitPlan", "UsedDataset", "Value", "as_number", "check_line",
+    "check_name_in_store", "check_range", "data_plan_of", "is_resumable", "number_text", "option_named", "plan_of",
+    "plan_with", "plans_under", "reserved_for", "shown", "spectrogram_of", "split_of", "value_text",
 ]  # fmt: skip

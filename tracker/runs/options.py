@@ -153,6 +153,7 @@ class RunOption:
     metavar: str = ""  # what stands for the value in help; empty: the type's name
     range: Range = Range()  # of a number
     longest: int = 0  # characters of a text that must be one printable line; 0: any text
+    whole: bool = False  # whether a text is one level of a sweep, commas and all
     choices: tuple[str, ...] = ()  # the only values, if not empty
     environment: str = ""  # the environment variable that sets it
     default_words: str = ""  # the default in help, if the value itself does not say it

@@ -6,6 +6,7 @@ With the data and the version, a plan decides the result. `RUN_OPTIONS` is the o
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -22,6 +23,7 @@ from tracker.runs.options import (
     option,
     options_of,
     params_of,
+    shown,
     value_text,
 )
 
@@ -107,6 +109,104 @@ class SplitPlan:
                 "the validation and test fractions must leave clips to train on: their sum must be below 1, got "
                 f"{number_text(self.validation_fraction)} and {number_text(self.test_fraction)}"
             )
+
+
+COLUMNS = ("path", "label", "group", "split", "fold")  # of a table of clips
+_LONGEST_TEXT = 500  # characters of an option that is text
+_LEVEL = re.compile(r"folder:([1-9][0-9]?)")
+_TAG = "tag:"
+
+
+@dataclass(frozen=True, slots=True)
+class DataPlan:
+    """How data is read: with the files it decides which clips there are, their classes, groups and parts.
+
+    Paths are relative to the folder of the data, else to the working folder.
+    """
+
+    columns: str | None = field(default=None, metadata=option(
+        flag="--columns", type=str, panel=Panel.DATA, role=Role.SPLIT, metavar="OURS=THEIRS,…", longest=_LONGEST_TEXT,
+        whole=True, words="columns",
+        help="What a table calls the columns path, label, group, split and fold, if not so: "
+        "path=filename,label=category; of a folder, the level of sub-folders that each is: label=folder:2",
+    ))  # fmt: skip
+    audio_root: str | None = field(default=None, metadata=option(
+        flag="--audio-root", type=str, panel=Panel.DATA, role=Role.SPLIT, metavar="FOLDER", longest=_LONGEST_TEXT,
+        whole=True, words="audio folder", default_words="that of the table",
+        help="The folder that a table's paths are relative to; a file may also lie deeper in it",
+    ))  # fmt: skip
+    split_lists: str | None = field(default=None, metadata=option(
+        flag="--split-lists", type=str, panel=Panel.DATA, role=Role.SPLIT, metavar="TRAIN VALID TEST", whole=True,
+        longest=_LONGEST_TEXT, words="split lists",
+        help="Three text files, which list the clips of each part, a path a line; a clip in none of them is left out",
+    ))  # fmt: skip
+    group_by: str | None = field(default=None, metadata=option(
+        flag="--group-by", type=str, panel=Panel.DATA, role=Role.SPLIT, metavar="RULE", longest=_LONGEST_TEXT,
+        whole=True, words="grouping",
+        help="What clips share that a split must keep together: a sub-folder of their path (folder:2), a tag in the "
+        "file (tag:artist, tag:album), or what a regular expression finds in the path ((\\w+)_\\d+)",
+    ))  # fmt: skip
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        self.column_names  # noqa: B018  (to check them)
+        self.lists  # noqa: B018
+        if self.group_by and self.group_level is None and self.group_tag is None:
+            try:
+                re.compile(self.group_by)
+            except re.error as error:
+                raise ValueError(
+                    "--group-by must be folder:N, tag:NAME or a regular expression, got "
+                    f"{shown(self.group_by)} ({error})"
+                ) from error
+
+    @property
+    def column_names(self) -> dict[str, str]:
+        """What a table calls our columns, by our names; of a folder, the level of each."""
+        names: dict[str, str] = {}
+        for part in self.columns.split(",") if self.columns else ():
+            ours, _, theirs = (text.strip() for text in part.partition("="))
+            if ours not in COLUMNS or not theirs or ours in names:
+                raise ValueError(
+                    f"--columns must be such as path=filename,label=category, with {', '.join(COLUMNS)} once each, "
+                    f"got {shown(part)}"
+                )
+            names[ours] = theirs
+        return names
+
+    @property
+    def levels(self) -> dict[str, int]:
+        """The level of sub-folders, counted from 1, that says the label, group, split or fold of a clip."""
+        found = {name: _LEVEL.fullmatch(text) for name, text in self.column_names.items()}
+        return {name: int(level[1]) for name, level in found.items() if level and name != "path"}
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """The paths of the lists of training, validation and test clips; empty if there are none."""
+        if self.split_lists is None:
+            return ()
+        lists = tuple(part.strip() for part in self.split_lists.split(","))
+        if len(lists) != 3 or not all(lists):
+            raise ValueError(f"--split-lists must be three files, TRAIN VALID TEST, got {shown(self.split_lists)}")
+        return lists
+
+    @property
+    def group_level(self) -> int | None:
+        """The level of sub-folders, counted from 1, that clips are grouped by."""
+        level = _LEVEL.fullmatch(self.group_by or "")
+        return int(level[1]) if level else None
+
+    @property
+    def group_tag(self) -> str | None:
+        """The tag that clips are grouped by."""
+        name = (self.group_by or "").removeprefix(_TAG)
+        return name if self.group_by == f"{_TAG}{name}" and name.isidentifier() else None
+
+
+def data_plan_of(params: Mapping[str, str]) -> DataPlan:
+    """Return how the data of a run was read, by its params; raise ValueError if one can't be read."""
+    plan: DataPlan = _made(DataPlan, {entry.name: entry.from_params(params) for entry in options_of(DataPlan)})
+    return plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,13 +311,15 @@ class RunPlan:
     ))  # fmt: skip
     split: SplitPlan = field(default_factory=SplitPlan)
     spectrogram: Spectrogram = field(default_factory=Spectrogram)
+    data: DataPlan = field(default_factory=DataPlan)
 
     def __post_init__(self) -> None:
         check_options(self)
 
     def params(self) -> dict[str, str]:
         """Return every param of the run as it is logged."""
-        return self.configuration.params() | params_of(self) | params_of(self.split) | self.spectrogram.params()
+        of_data = params_of(self.data) | params_of(self.split)
+        return self.configuration.params() | params_of(self) | of_data | self.spectrogram.params()
 
     def run_name(self, usual: Collection[tuple[str, OptionValue]] = ()) -> str:
         """Return the configuration in short, without the `usual` options of the network: ``k7-lr0.0001-stop15-s0``."""
@@ -231,8 +333,8 @@ _COMMAND_OPTIONS = (
     RunOption(
         name="data", flag="--data", type=str, panel=Panel.DATA, role=Role.COMMAND, metavar="PATH",
         environment="TRACKER_DATA", default_words="the built-in demo set",
-        help="A folder with one sub-folder of audio per class, or a CSV manifest with the columns path,label and "
-        "optionally group,split,fold",
+        help="A folder with one sub-folder of audio per class or laid out as a published data set, or a CSV manifest "
+        "with the columns path,label and optionally group,split,fold",
     ),
     RunOption(
         name="seeds", flag="--seeds", type=int, default=1, panel=Panel.TRAINING, role=Role.COMMAND, metavar="N",
@@ -277,7 +379,13 @@ _COMMAND_OPTIONS = (
 )  # fmt: skip
 
 # Every option of ``tracker run`` that all networks have, in the order of commands and tables.
-RUN_OPTIONS = (*options_of(Configuration), *options_of(SplitPlan), *options_of(RunPlan), *_COMMAND_OPTIONS)
+RUN_OPTIONS = (
+    *options_of(Configuration),
+    *options_of(DataPlan),
+    *options_of(SplitPlan),
+    *options_of(RunPlan),
+    *_COMMAND_OPTIONS,
+)
 
 # Those that are params of a run, by name.
 LOGGED_OPTIONS = {entry.name: entry for entry in RUN_OPTIONS if entry.params}
@@ -314,7 +422,10 @@ def plan_with(values: Mapping[str, object], network_options: tuple[tuple[str, Op
     if typed.get("fold") and typed.get(fraction.name, fraction.default) != fraction.default:
         raise ValueError("give --fold or --validation-fraction, not both: a fold is validated on as a whole")
     return RunPlan(
-        _made(Configuration, typed, options=network_options), **_among(RunPlan, typed), split=_made(SplitPlan, typed)
+        _made(Configuration, typed, options=network_options),
+        **_among(RunPlan, typed),
+        split=_made(SplitPlan, typed),
+        data=_made(DataPlan, typed),
     )
 
 
@@ -343,6 +454,7 @@ def plan_of(params: Mapping[str, str], parse_options: ParseOptions) -> RunPlan:
         **_among(RunPlan, values),
         split=_made(SplitPlan, values),
         spectrogram=spectrogram_of(params),
+        data=_made(DataPlan, values),
     )
     for name, text in plan.params().items():
         if params.get(name) != text:

@@ -191,7 +191,7 @@ def levels_of(name: str, given: object) -> Levels:
     """
     entry = LOGGED_OPTIONS.get(name)
     if isinstance(given, str):
-        items: Iterable[object] = _divided(entry, given)
+        items: Iterable[object] = [given] if entry and entry.whole else _divided(entry, given)
     elif isinstance(given, list | range) or (isinstance(given, tuple) and not _is_compound(entry)):
         items = given
     else:

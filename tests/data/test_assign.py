@@ -1,0 +1,163 @@
+from pathlib import Path
+
+import pytest
+
+from tests.builders import write_tone
+from tests.data.test_dataset import write
+from tracker.data.assign import grouped, split_by_lists
+from tracker.data.dataset import Clip, Dataset
+from tracker.data.reading import located, read_dataset
+from tracker.errors import DataError
+from tracker.runs import DataPlan, data_plan_of, plan_of, plan_with
+
+
+def clips(*paths: str) -> Dataset:
+    return Dataset(tuple(Clip(path, Path("/nowhere") / path, path.split("/")[0], "before") for path in paths))
+
+
+def groups(rule: str, *paths: str) -> list[str | None]:
+    return [clip.group for clip in grouped(clips(*paths), DataPlan(group_by=rule)).clips]
+
+
+class TestGrouped:
+    @pytest.mark.parametrize(
+        ("rule", "found", "group_is"),
+        [
+            ("folder:2", ["ann", "bob"], "folder"),
+            (r"(\w+)_\d+\.wav", ["x", "y"], "group"),
+            (r"_(?P<take>\d)", ["1", "2"], "take"),
+            (r"ann|bob", ["ann", "bob"], "group"),
+        ],
+    )
+    def test_groups_are_found_in_paths(self, rule, found, group_is):
+        dataset = grouped(clips("rock/ann/x_1.wav", "rock/bob/y_2.wav"), DataPlan(group_by=rule))
+        assert [clip.group for clip in dataset.clips] == found
+        assert dataset.group_is == group_is
+
+    def test_a_clip_without_a_group_is_its_own_and_is_counted(self):
+        dataset = grouped(clips("rock/a.wav", "rock/ann/b.wav"), DataPlan(group_by="folder:2"))
+        assert [clip.group for clip in dataset.clips] == [None, "ann"]
+        assert dataset.notes == ("1 of 2 clips have no group by folder:2, such as rock/a.wav",)
+
+    def test_a_rule_that_finds_no_group_is_refused(self):
+        with pytest.raises(DataError, match=r"finds a group of none of the 2 clips, such as rock/a\.wav"):
+            groups("singer_(.*)", "rock/a.wav", "rock/b.wav")
+
+    def test_groups_are_read_from_the_tags_of_files(self, tmp_path):
+        import soundfile
+
+        for name, artist in (("a", "Ann"), ("b", "Bob"), ("c", None)):
+            file = tmp_path / "rock" / f"{name}.flac"
+            write_tone(tmp_path / "rock" / f"{name}.wav", 200)
+            samples, rate = soundfile.read(tmp_path / "rock" / f"{name}.wav")
+            with soundfile.SoundFile(file, "w", rate, 1) as opened:
+                if artist:
+                    opened.artist = artist
+                opened.write(samples)
+        found = Dataset(tuple(Clip(f"{n}.flac", tmp_path / "rock" / f"{n}.flac", "rock") for n in "abc"))
+        dataset = grouped(found, DataPlan(group_by="tag:artist"))
+        assert ([clip.group for clip in dataset.clips], dataset.group_is) == (["Ann", "Bob", None], "artist")
+        with pytest.raises(DataError, match="tag:singer can't be read"):
+            grouped(found, DataPlan(group_by="tag:singer"))
+
+
+class TestSplitByLists:
+    @pytest.fixture
+    def lists(self, tmp_path: Path) -> list[Path]:
+        for name, lines in (("train", "rock/a.wav\n"), ("valid", "genres\\jazz\\b.au\n\n"), ("test", "./c\n")):
+            (tmp_path / f"{name}.txt").write_text(lines)
+        return [tmp_path / f"{name}.txt" for name in ("train", "valid", "test")]
+
+    def test_clips_are_in_the_part_of_their_list_and_others_are_left_out(self, lists):
+        dataset = split_by_lists(clips("rock/a.wav", "jazz/b.wav", "jazz/c.wav", "rock/d.wav"), lists)
+        parts = {clip.path: clip.split for clip in dataset.clips}
+        assert parts == {"rock/a.wav": "train", "jazz/b.wav": "validation", "jazz/c.wav": "test"}
+        assert dataset.notes == ("1 of 4 clips are in none of the lists and left out",)
+
+    def test_a_clip_in_two_lists_is_refused(self, lists):
+        lists[2].write_text("a.wav\n")
+        with pytest.raises(DataError, match=r"test\.txt, line 1: rock/a\.wav is in another list too"):
+            split_by_lists(clips("rock/a.wav", "jazz/b.wav"), lists)
+
+    def test_lists_of_other_data_are_refused(self, lists):
+        with pytest.raises(
+            DataError, match=r"1 of the 1 lines of .*train\.txt name no clip .* 'rock/a\.wav' \(line 1\)"
+        ):
+            split_by_lists(clips("rock/x.wav", "jazz/b.wav"), lists)
+
+    def test_a_few_clips_that_are_not_there_are_counted(self, lists):
+        names = [f"rock/{number}.wav" for number in range(20)]
+        lists[0].write_text("\n".join([*names, "rock/gone.wav"]))
+        dataset = split_by_lists(clips(*names, "jazz/b.wav", "jazz/c.wav"), lists)
+        assert dataset.notes == ("1 of the 21 clips in train.txt are not there",)
+
+
+class TestColumns:
+    @pytest.fixture
+    def table(self, tmp_path: Path) -> Path:
+        write(tmp_path, "audio/one/a.wav", "audio/two/b.wav", "meta/all.csv")
+        (tmp_path / "meta/all.csv").write_text("filename,category,singer,fold\na,dog,ann,1\nb.wav,cat,bob,2\n")
+        return tmp_path / "meta/all.csv"
+
+    def test_a_table_is_read_by_its_own_names_of_columns_with_audio_elsewhere(self, table, monkeypatch):
+        monkeypatch.chdir(table.parents[1])
+        asked = DataPlan(columns="path=filename,label=category,group=singer", audio_root="audio")
+        plan = located(asked, Path("meta/all.csv"))
+        assert plan.audio_root == "../audio"
+        assert located(plan, Path("meta/all.csv")) == plan
+        dataset = read_dataset(Path("meta/all.csv"), plan)
+        assert [(c.path, c.label, c.group, c.fold) for c in dataset.clips] == [
+            ("one/a.wav", "dog", "ann", 1),
+            ("two/b.wav", "cat", "bob", 2),
+        ]
+        assert dataset.group_is == "singer"
+
+    @pytest.mark.parametrize(
+        ("columns", "message"),
+        [("path=file,label=category", "no 'file' column"), ("label=folder:1", "must name its columns, not folders")],
+    )
+    def test_columns_that_a_table_does_not_have_are_refused(self, table, columns, message):
+        with pytest.raises(DataError, match=message):
+            read_dataset(table, DataPlan(columns=columns))
+
+    def test_a_path_that_is_nowhere_is_refused(self, table):
+        with pytest.raises(DataError, match="--audio-root: there is no sounds"):
+            located(DataPlan(audio_root="sounds"), table)
+
+    def test_levels_of_folders_say_classes_groups_and_folds(self, tmp_path):
+        names = [f"{site}/{label}/{site}.wav" for site in ("here", "there") for label in ("cat", "dog")]
+        plan = DataPlan(columns="label=folder:2,group=folder:1")
+        assert [(c.label, c.group) for c in read_dataset(write(tmp_path, *names), plan).clips] == [
+            ("cat", "here"), ("dog", "here"), ("cat", "there"), ("dog", "there"),
+        ]  # fmt: skip
+        assert read_dataset(tmp_path, DataPlan(columns="label=folder:1")).classes == ("here", "there")
+
+    @pytest.mark.parametrize(
+        ("columns", "message"), [("label=genre", "which level of sub-folders"), ("label=folder:3", "has level 3")]
+    )
+    def test_levels_that_a_folder_does_not_have_are_refused(self, tmp_path, columns, message):
+        with pytest.raises(DataError, match=message):
+            read_dataset(write(tmp_path, "rock/x/a.wav", "jazz/x/b.wav"), DataPlan(columns=columns))
+
+
+class TestDataPlan:
+    @pytest.mark.parametrize(
+        ("values", "message"),
+        [
+            ({"columns": "name=file"}, "--columns must be such as"),
+            ({"columns": "path=a,path=b"}, "--columns must be such as"),
+            ({"columns": "path"}, "got 'path'"),
+            ({"split_lists": "a.txt,b.txt"}, "must be three files"),
+            ({"group_by": "(x"}, "folder:N, tag:NAME or a regular expression"),
+        ],
+    )
+    def test_what_cannot_be_meant_is_refused(self, values, message):
+        with pytest.raises(ValueError, match=message):
+            DataPlan(**values)
+
+    def test_how_data_is_read_is_logged_and_read_back(self):
+        plan = plan_with({"columns": "path=a,label=b", "group_by": r"(\w+)_\d"})
+        assert plan.params().items() >= {"columns": "path=a,label=b", "group_by": r"(\w+)_\d"}.items()
+        assert plan_of(plan.params(), lambda _name, own: tuple(own.items())) == plan
+        assert data_plan_of(plan.params()) == plan.data
+        assert DataPlan().column_names == {}

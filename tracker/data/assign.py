@@ -1,0 +1,151 @@
+"""What is known of clips beside their data set: which of them belong together, and which part each is in.
+
+Groups come from a clip's path or from the tags in its file, parts from published lists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tracker.contained_files import read_regular
+from tracker.delimited import text_of
+from tracker.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from tracker.data.dataset import Clip, Dataset, Part
+    from tracker.runs import DataPlan
+
+_PARTS: tuple[Part, ...] = ("train", "validation", "test")
+_MOST_STRANGE = 0.1  # fraction of a list's lines that may name no clip: a common copy of GTZAN lacks a file
+
+
+def grouped(dataset: Dataset, plan: DataPlan) -> Dataset:
+    """Return the dataset with its clips grouped by what `DataPlan.group_by` says; one without that is its own group.
+
+    Raises
+    ------
+    DataError
+        If no clip has a group.
+    """
+    rule = str(plan.group_by)
+    group_of, group_is = _rule(plan)
+    clips = tuple(replace(clip, group=group_of(clip)) for clip in dataset.clips)
+    without = [clip.path for clip in clips if clip.group is None]
+    if len(without) == len(clips):
+        raise DataError(f"--group-by {rule} finds a group of none of the {len(clips)} clips, such as {without[0]}")
+    note = f"{len(without):,} of {len(clips):,} clips have no group by {rule}, such as {without[0]}" if without else ""
+    notes = (*dataset.notes, note) if note else dataset.notes
+    return replace(dataset, clips=clips, group_is=group_is, notes=notes)
+
+
+def _rule(plan: DataPlan) -> tuple[Callable[[Clip], str | None], str]:
+    """Return what gives a clip's group, and what a group is."""
+    if (level := plan.group_level) is not None:
+        return (lambda clip: _step(clip, level)), "folder"
+    if (tag := plan.group_tag) is not None:
+        return _tag_reader(tag), tag
+    pattern = re.compile(str(plan.group_by))
+    name = next(iter(pattern.groupindex), None)
+
+    def found(clip: Clip) -> str | None:
+        match = pattern.search(clip.path)
+        return (match[name or (1 if pattern.groups else 0)] or None) if match else None
+
+    return found, name or "group"
+
+
+def _step(clip: Clip, level: int) -> str | None:
+    folders = clip.path.split("/")[:-1]
+    return folders[level - 1] if level <= len(folders) else None
+
+
+def _tag_reader(name: str) -> Callable[[Clip], str | None]:
+    try:
+        from tinytag import TinyTag, TinyTagException
+    except ImportError as error:
+        raise DataError("--group-by tag:… needs tinytag: pip install 'tracker-report[tags]'") from error
+    if name not in vars(TinyTag()):
+        raise DataError(f"--group-by tag:{name} can't be read; the usual tags are tag:artist and tag:album")
+
+    def tag(clip: Clip) -> str | None:
+        try:
+            value = getattr(TinyTag.get(clip.file), name)
+        except (OSError, TinyTagException):
+            return None
+        return " ".join(str(value).split()) or None if value is not None else None
+
+    return tag
+
+
+def split_by_lists(dataset: Dataset, lists: Sequence[Path]) -> Dataset:
+    """Return the listed clips, each in the part of its list: training, validation, test.
+
+    A line is a clip's path, or as much of its end as names one clip alone, with or without its ending.
+
+    Raises
+    ------
+    DataError
+        If a clip is in two lists, or more than a tenth of a list's lines name no clip.
+    """
+    index = _Index(dataset)
+    parts: dict[str, Part] = {}
+    notes: list[str] = []
+    for file, part in zip(lists, _PARTS, strict=True):
+        strange: list[str] = []
+        lines = [*_lines(file)]
+        for number, line in lines:
+            path = index.find(line)
+            if path is None:
+                strange.append(f"{line!r} (line {number})")
+            elif parts.setdefault(path, part) != part:
+                raise DataError(f"{file}, line {number}: {path} is in another list too; remove it from one of them")
+        if len(strange) > _MOST_STRANGE * len(lines):
+            raise DataError(
+                f"{len(strange):,} of the {len(lines):,} lines of {file} name no clip of the data, the first is "
+                f"{strange[0]}; give the data that the lists are of"
+            )
+        notes += [f"{len(strange):,} of the {len(lines):,} clips in {file.name} are not there"] if strange else []
+    clips = tuple(replace(clip, split=parts[clip.path]) for clip in dataset.clips if clip.path in parts)
+    left_out = len(dataset.clips) - len(clips)
+    notes += [f"{left_out:,} of {len(dataset.clips):,} clips are in none of the lists and left out"] if left_out else []
+    return replace(dataset, clips=clips, notes=(*dataset.notes, *notes))
+
+
+class _Index:
+    """The clips by their paths, and by the ends of these that name one clip alone."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._paths: dict[str, list[str]] = defaultdict(list)
+        for clip in dataset.clips:
+            steps = clip.path.split("/")
+            for start in range(len(steps)):
+                end = "/".join(steps[start:])
+                for name in {end, end.rpartition(".")[0] or end}:
+                    self._paths[name].append(clip.path)
+
+    def find(self, line: str) -> str | None:
+        """Return the path of the clip that a line names: in full, or beside folders that the data does not have."""
+        steps = [step for step in line.replace("\\", "/").split("/") if step not in {"", "."}]
+        for start in range(len(steps)):
+            end = "/".join(steps[start:])
+            for name in (end, end.rpartition(".")[0]):
+                if len(found := self._paths.get(name, [])) == 1:
+                    return found[0]
+        return None
+
+
+def _lines(file: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a list that aren't blank, with their numbers; of a table the first field."""
+    try:
+        text = text_of(read_regular(file))
+    except ValueError as error:
+        raise DataError(f"{file}, {error}, so not a list of clips") from error
+    for number, line in enumerate(text.splitlines(), 1):
+        if name := line.split("\t")[0].strip():
+            yield number, name
