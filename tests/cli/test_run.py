@@ -112,15 +112,15 @@ class TestDataOptions:
     @pytest.mark.parametrize("lists", [("a.txt", "b.txt", "c.txt"), ("a.txt,b.txt,c.txt",)])
     def test_split_lists_are_three_words_or_one(self, tracker: Tracker, genres: Path, lists: tuple[str, ...]) -> None:
         for name in "ab":
-            (genres.parent / f"{name}.txt").touch()
+            (genres / f"{name}.txt").touch()
         result = tracker("run", "--split-lists", *lists, "--data", genres)
-        assert result.exit_code == 1
-        assert "--split-lists: there is no c.txt" in result.stderr
+        assert result.status == 1
+        assert "--split-lists: there is no c.txt" in result.err
 
     def test_options_about_data_need_data_of_ones_own(self, tracker: Tracker) -> None:
         result = tracker("run", "--group-by", "folder:1")
-        assert result.exit_code == 1
-        assert "--group-by says how data of your own is read, and none was given" in result.stderr
+        assert result.status == 1
+        assert "--group-by says how data of your own is read, and none was given" in result.err
 
 
 class TestReuse:
