@@ -134,7 +134,7 @@ class TestRenderJson:
     def test_no_sign_beyond_ascii_reaches_a_terminal(self, hostile) -> None:
         text = render_json(hostile)
         assert text.isascii()
-        assert "\x1b" not in text
+        assert b"\x1b" not in text
 
     def test_a_strangers_text_comes_back_as_it_was(self, hostile) -> None:
         assert document(hostile)["experiment"] == hostile.experiment

@@ -200,7 +200,7 @@ def report(
         )
         if check:
             return _difference(check, document, is_text=form != "pdf")
-        _write(document, form, files, assets, output)
+        _write(document, files, assets, output)
     if log_page:
         run = log_report(content, runs, listening=sounds, interactive=interactive)
         log(f"the report is now report.html of run {run.name} ({run.run_id[:SHORT_ID]})")
@@ -233,7 +233,7 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _write(document: bytes, form: Form, files: Mapping[Path, bytes], assets: Path, output: Path | None) -> None:
+def _write(document: bytes, files: Mapping[Path, bytes], assets: Path, output: Path | None) -> None:
     """Write a report, its figures first, so that it never links to a missing one."""
     from tracker.recording.reports import remove_stale_figures, write_file
 
@@ -242,7 +242,7 @@ def _write(document: bytes, form: Form, files: Mapping[Path, bytes], assets: Pat
     if output:
         write_file(output, document, "give another --output")
     else:
-        print_document(document if form == "pdf" else document.decode())
+        print_document(document.decode() if sys.stdout.isatty() else document)
     if files and (removed := remove_stale_figures(assets, document)):
         log(f"removed {counted(len(removed), 'figure')} of former reports from {assets}")
 

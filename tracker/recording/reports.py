@@ -98,8 +98,9 @@ def render_report(
     """
     from tracker import render
 
+    if form == "json":
+        return render.render_json(report), {}
     as_text: dict[str, Callable[[], str]] = {
-        "json": lambda: render.render_json(report),
         "csv": lambda: render.render_csv(report),
         "latex": lambda: render.render_latex(report),
         "summary": lambda: render.render_summary(report, max_bytes),

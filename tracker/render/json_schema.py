@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import EnumType
 from types import NoneType, UnionType
@@ -120,7 +120,7 @@ def _of_generic(origin: object, arguments: tuple[Any, ...], named: dict[str, Sch
         return _any_of([_schema(argument, named) for argument in arguments])
     if origin is Mapping:
         return {"type": "object", "additionalProperties": _schema(arguments[1], named)}
-    if arguments[-1] is Ellipsis:
+    if arguments[-1] is Ellipsis or origin is Iterable:
         return {"type": "array", "items": _schema(arguments[0], named)}
     places = [_schema(argument, named) for argument in arguments]  # of a tuple
     return {"type": "array", "prefixItems": places, "minItems": len(places), "maxItems": len(places)}

@@ -223,6 +223,7 @@ def ended(events: Sequence[Event]) -> int | None:
 MetricRow = tuple[str, str, int, float | None, int, int]
 
 _LARGEST = sys.float_info.max
+_MOST_KEYS = 1 << 24  # of all metrics: a curve's number is its run's times this, plus its key's
 _CHUNK = 10_000  # rows turned into arrays at once: with more, Python's garbage collector visits each again and again
 
 
@@ -246,8 +247,8 @@ def curves_of(chunks: Iterable[Sequence[Sequence[Any]]]) -> dict[Any, dict[str, 
     columns = [_as_arrays(chunk, run_numbers, key_numbers) for chunk in chunks]
     if not columns:
         return {}
-    run, key, step, value, *written = (np.concatenate(parts) for parts in zip(*columns, strict=True))
-    curve = run * len(key_numbers) + key
+    curve, step, value, *written = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    del columns  # of a hundred thousand runs they are hundreds of megabytes
     sorting = np.argsort(curve, kind="stable")  # enough if each curve was written step by step
     if not ((np.diff(step[sorting]) > 0) | (np.diff(curve[sorting]) > 0)).all():
         sorting = np.lexsort((*reversed(written), step, curve))
@@ -261,11 +262,14 @@ def curves_of(chunks: Iterable[Sequence[Sequence[Any]]]) -> dict[Any, dict[str, 
     overwritten = (logged - np.diff(ends, prepend=0)).tolist()
     curves: dict[Hashable, dict[str, Curve]] = {run: {} for run in run_numbers}
     runs, keys = list(run_numbers), list(key_numbers)
-    for code, steps, values, n in zip(
-        codes.tolist(), np.split(step, ends), np.split(value, ends), overwritten, strict=False
-    ):
-        run_number, key_number = divmod(code, len(keys))
-        curves[runs[run_number]][keys[key_number]] = Curve(steps, values, n)
+    shared: dict[bytes, NDArray[np.int64]] = {}  # most curves have the same steps
+    for code, start, end, n in zip(codes.tolist(), [0, *ends.tolist()], ends.tolist(), overwritten, strict=False):
+        run_number, key_number = divmod(code, _MOST_KEYS)
+        steps = step[start:end]
+        known = shared.get(as_bytes := steps.tobytes())
+        if known is None:
+            known = shared[as_bytes] = steps.copy()
+        curves[runs[run_number]][keys[key_number]] = Curve(known, value[start:end], n)
     return curves
 
 
@@ -281,11 +285,12 @@ def _one_as_logged(value: float) -> float:
 def _as_arrays(
     columns: Sequence[Sequence[Any]], run_numbers: Mapping[Hashable, int], key_numbers: Mapping[str, int]
 ) -> list[NDArray[Any]]:
-    """Return some rows' columns as numbers."""
+    """Return some rows' columns as numbers, run and key as that of the curve."""
     runs, keys, steps, values, *written = columns
-    numbers = [list(map(run_numbers.__getitem__, runs)), list(map(key_numbers.__getitem__, keys)), steps]
-    run, key, step = (np.array(column, dtype=np.int64) for column in numbers)
-    return [run, key, step, np.array(values, dtype=float), *(np.array(column, dtype=np.int64) for column in written)]
+    numbers = [list(map(run_numbers.__getitem__, runs)), list(map(key_numbers.__getitem__, keys))]
+    run, key = (np.array(column, dtype=np.int64) for column in numbers)
+    whole = (np.array(column, dtype=np.int64) for column in (steps, *written))
+    return [run * _MOST_KEYS + key, next(whole), np.array(values, dtype=float), *whole]
 
 
 @dataclass(slots=True)

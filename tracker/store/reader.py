@@ -277,10 +277,11 @@ class Rows:
     def read(self) -> Self:
         """Read everything."""
         self._read_runs()
+        same: dict[str, str] = {}  # a text that many runs have is in memory once
         for run, key, text in self._of_runs("params", "key, value", _TEXTS):
-            self.records[run].params[key] = text
+            self.records[run].params[same.setdefault(key, key)] = same.setdefault(text, text)
         for run, key, text in self._of_runs("tags", "key, coalesce(value, '')", _TEXTS):
-            self.records[run].tags[key] = text
+            self.records[run].tags[same.setdefault(key, key)] = same.setdefault(text, text)
         self._read_metrics()
         if self.columns["experiment_tags"]:
             self._read_experiment_tags()
@@ -300,8 +301,9 @@ class Rows:
             if not has_latest:
                 self.records[run].metrics = {key: curve.values[-1].item() for key, curve in curves.items()}
         if has_latest:
+            same: dict[str, str] = {}
             for run, key, latest in self._of_runs("latest_metrics", f"key, {value}", _LATEST):
-                self.records[run].metrics[key] = math.nan if latest is None else float(latest)
+                self.records[run].metrics[same.setdefault(key, key)] = math.nan if latest is None else float(latest)
 
     def _curves(self, value: str) -> dict[int | str, dict[str, Curve]]:
         """Return the curves of all runs; most of them can do without the times, which take as long to read again."""
