@@ -68,8 +68,10 @@ hostile-short: install
 	$(BIN)/python -m bench.hostile --forked --short
 
 # Stores of other versions of MLflow, with artifacts in S3, on PostgreSQL and MariaDB, are read as what was logged to them.
-compat: install $(OTHER_MLFLOW:%=.compat/mlflow-%) .compat/drivers
+# Keras on JAX trains, resumes and saves as on TensorFlow.
+compat: install $(OTHER_MLFLOW:%=.compat/mlflow-%) .compat/drivers .compat/jax
 	$(BIN)/python -m bench.compat --versions $(OTHER_MLFLOW)
+	$(BIN)/python -m bench.backends
 
 # A sweep into a server on PostgreSQL that is restarted meanwhile.
 team: install .compat/drivers
@@ -83,6 +85,9 @@ team: install .compat/drivers
 .compat/drivers:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $@ boto3 'moto[s3,server]' psycopg2-binary pymysql \
 	|| rm -rf $@
+
+.compat/jax:
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $@ jax || rm -rf $@
 
 # The schemas of tracker report and tracker gate --format json.
 schema: install

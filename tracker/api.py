@@ -47,6 +47,7 @@ from tracker.runs import (
     RUN_OPTIONS,
     Configuration,
     Run,
+    options_set_by,
     plan_with,
     shown,
     value_text,
@@ -200,6 +201,7 @@ def sweep(
     reporter = checked_reporter(reporter)
     store = _store(tracking_uri)
     asked, settings = _sweep_plan(plan, options, seeds, folds, final=final)
+    asked = asked.based_on(options_set_by(os.environ))
     data, note = settings.get("data") if data is None else data, settings.get("note") if note is None else note
     target = LogTarget(store, _experiment(experiment or settings.get("experiment"), store), offline)
     folder = None if data is None else checked_path("data", data)
@@ -358,6 +360,7 @@ def _plan(options: Mapping[str, Any]) -> RunPlan:
     for name in own.keys() - of_network:
         if near := get_close_matches(name, [*LOGGED_OPTIONS, *of_network], n=1, cutoff=NEAR_WORD):
             raise ValueError(f"tracker.train has no option {name!r}: did you mean {near[0]}?")
+    values = options_set_by(os.environ) | values
     return plan_with(values, parse_options(model, {name: value_text(value) for name, value in own.items()}))
 
 

@@ -67,6 +67,10 @@ class TestBadInput:
             (["nosuch.toml"], "there is no file nosuch.toml: give a TOML file, writeup or options"),
             (["sweep.toml"], "sweep.toml, line 2: the kernel size must be 1 to 255, got 0"),
             (["sweep.toml", "--lr", "1"], "--lr cannot be given beside sweep.toml: what is trained stands there"),
+            (
+                ["--keras-backend", "jax,tensorflow"],
+                "a sweep trains with one Keras backend, got jax and tensorflow",
+            ),
             (["--dropout", "0.1,2"], "option dropout must be at least 0 and below 1, got 2"),
         ],
     )

@@ -159,6 +159,17 @@ class TestWhere:
         arguments = CommandWriter("mine", Where("sqlite:////b/mlflow.db")).train_again(made(1, params=BASE), {}, 0)
         assert arguments[-4:] == ("--experiment", "mine", "--tracking-uri", "sqlite:////b/mlflow.db")
 
+    def test_names_the_default_of_an_option_that_the_environment_sets(self, made: MakeRun) -> None:
+        params = [BASE, BASE | {"keras_backend": "jax"}]
+        here, there = Where(), Where(set_by_environment=frozenset({"keras_backend"}))
+        named = [
+            CommandWriter("tracker", where).train_again(made(1, params=of_run), {}, 0)[6:]
+            for where in (here, there)
+            for of_run in params
+        ]
+        jax, tensorflow = (("--keras-backend", backend) for backend in ("jax", "tensorflow"))
+        assert named == [(), jax, tensorflow, jax]
+
     def test_unsets_data_of_the_environment_for_the_demo_set_alone(self, made: MakeRun) -> None:
         writer = CommandWriter("tracker", Where(data_in_environment=True))
         on_demo, on_mine = (made(1, params=BASE, tags={"tracker.data": data}) for data in ("demo", "mine"))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.runs import Configuration, Fold, Plateau, RunPlan, Spectrogram, SplitPlan, plan_of
+from tracker.runs import Configuration, Fold, Plateau, RunPlan, Spectrogram, SplitPlan, options_set_by, plan_of
 from tracker.training.networks import parse_options
 
 fixed = settings(derandomize=True, deadline=None, max_examples=60)
@@ -19,6 +19,7 @@ configurations = st.builds(
     batch_size=st.integers(1, 512),
     keep=st.sampled_from(["best", "last"]),
     segment_s=st.floats(0.01, 60),
+    keras_backend=st.sampled_from(["tensorflow", "jax", "torch"]),
     options=st.floats(0, 0.9).map(lambda dropout: parse_options("cnn", {"dropout": str(dropout)})),
 )
 splits = st.builds(
@@ -35,6 +36,11 @@ class TestPlanOf:
     @given(st.builds(RunPlan, configurations, st.integers(0, 2**31), splits))
     def test_plan_of_reads_back_every_plan_from_its_params(self, plan: RunPlan) -> None:
         assert plan_of(plan.params(), parse_options) == plan
+
+    def test_runs_from_before_an_implied_option_have_its_default_and_the_same_params(self) -> None:
+        plan = RunPlan(Configuration(options=parse_options("cnn", {})))
+        assert "keras_backend" not in plan.params()
+        assert plan_of(plan.params(), parse_options).configuration.keras_backend == "tensorflow"
 
     def test_plan_of_names_a_param_that_is_missing(self) -> None:
         params = usual()
@@ -55,6 +61,16 @@ class TestPlanOf:
         del params["dropout"]
         with pytest.raises(ValueError, match=r"the param dropout would be [\d.]+ now, got none"):
             plan_of(params, parse_options)
+
+
+class TestOptionsSetBy:
+    def test_a_variable_sets_the_backend_of_keras(self) -> None:
+        assert options_set_by({"KERAS_BACKEND": "jax", "HOME": "/"}) == {"keras_backend": "jax"}
+        assert options_set_by({"KERAS_BACKEND": ""}) == {}
+
+    def test_an_error_names_the_variable(self) -> None:
+        with pytest.raises(ValueError, match=r"^KERAS_BACKEND: --keras-backend must be tensorflow or "):
+            options_set_by({"KERAS_BACKEND": "openvino"})
 
 
 class TestSpectrogram:

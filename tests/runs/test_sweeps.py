@@ -112,6 +112,13 @@ class TestPlan:
         assert len(plan.runs(options_of_network)) == 12
         assert plan.varied == ("kernel_size", "learning_rate", "plateau", "early_stopping_patience")
 
+    def test_based_on_values_sets_what_the_plan_leaves_open(self) -> None:
+        plan = SweepPlan(({"epochs": 3}, {}), {"kernel_size": (3, 5)}).based_on({"epochs": 9, "kernel_size": 7})
+        runs = plan.runs(options_of_network)
+        assert [(run.configuration.epochs, run.configuration.kernel_size) for run in runs] == [
+            (3, 3), (3, 5), (9, 3), (9, 5),
+        ]  # fmt: skip
+
     def test_splits_repeat_a_configuration(self) -> None:
         assert SweepPlan(grid={"split_seed": (0, 1, 2)}, seeds=(0, 1)).repetitions == 6
 

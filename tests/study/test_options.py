@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.runs import OFF
+from tracker.runs import OFF, Configuration, RunPlan
 from tracker.study.options import MOST_ALIASES, NOT_APPLICABLE, as_whole, design_of, level_order, level_text, terms_of
 
 if TYPE_CHECKING:
@@ -116,6 +116,14 @@ class TestDesignOf:
 
     def test_design_of_takes_absence_for_off(self, writeup_params: Params) -> None:
         assert design_of(writeup_params).levels["early_stopping_patience"] == (OFF, "10", "15", "20")
+
+    def test_design_of_takes_absence_for_the_default_of_an_implied_option_in_runs_of_tracker_alone(self) -> None:
+        ours = RunPlan(Configuration()).params()
+        design = design_of([ours, ours | {"keras_backend": "jax"}, {"epochs": "9"}])
+        assert design.levels["keras_backend"] == (OFF, "jax", "tensorflow")
+        assert [design.level(run, "keras_backend") for run in range(3)] == ["tensorflow", "jax", OFF]
+        assert dict(design.terms[0].levels)["keras_backend"] == "tensorflow"
+        assert "keras_backend" not in dict(design_of([ours]).terms[0].levels)
 
     def test_design_of_takes_numbers_that_parse_equal_for_one_level(self, writeup_params: Params) -> None:
         assert design_of(writeup_params).levels["learning_rate"] == ("0.0001", "0.001")

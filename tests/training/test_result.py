@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import os
 import platform
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import pytest
 
 import tracker
 from tracker.errors import TrainingError
-from tracker.training.result import Epoch, History, differences, environment, folder_digest, threads
+from tracker.training.result import Epoch, History, differences, environment, folder_digest, threads, use_backend
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,6 +82,18 @@ class TestThreads:
             threads({"TRACKER_THREADS": text})
 
 
+class TestUseBackend:
+    @pytest.mark.xdist_group("keras")
+    def test_keras_keeps_the_backend_that_it_was_imported_with(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        import tracker.training.backend  # noqa: F401  (imports Keras)
+
+        monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+        use_backend("tensorflow")
+        with pytest.raises(TrainingError, match=r"isn't installed; `pip install jax`|cannot change it to jax"):
+            use_backend("jax")
+        assert os.environ["KERAS_BACKEND"] == "tensorflow"
+
+
 class TestEnvironment:
     def test_environment_has_the_versions_threads_and_code_that_decide_a_result(self):
         versions = environment("cnn")
@@ -90,6 +103,10 @@ class TestEnvironment:
         ]
         assert versions["tracker"] == tracker.__version__
         assert versions["python"] == platform.python_version()
+
+    def test_environment_names_the_backend_that_keras_trains_with(self) -> None:
+        assert environment("cnn", "torch").keys() - environment("cnn").keys() <= {"torch"}
+        assert "tensorflow" not in environment("cnn", "jax")
 
     def test_environment_has_each_source_of_a_network_given_by_its_path(self, tmp_path: Path) -> None:
         (tmp_path / "my nets").mkdir()

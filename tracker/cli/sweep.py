@@ -7,6 +7,7 @@ line names; each takes several levels.
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from tracker.cli.options import Jobs, Yes, from_table, parsed_by, store_at, whol
 from tracker.cli.run import CommandOfNetworks, RunCommand, flag_of, metavar_of, title_of
 from tracker.contained_files import read_regular
 from tracker.errors import TrackerError
-from tracker.runs import LOGGED_OPTIONS, RUN_OPTIONS, Panel, Role, option_named
+from tracker.runs import LOGGED_OPTIONS, RUN_OPTIONS, Panel, Role, option_named, options_set_by
 from tracker.runs.sweeps import BACKENDS, COUNTS, FOLDS, WRITEUP, SweepPlan, levels_of, seeds_of
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ def _levels(entry: RunOption) -> inspect.Parameter:
     """Return an option of the table as one that takes levels."""
     shown = from_table(entry, parse=partial(levels_of, entry.name))
     shown.metavar = shown.metavar if entry.whole else f"{shown.metavar},…"
+    shown.envvar = None  # which sets what the sweep leaves open, not levels
     return _parameter(entry.name, shown)
 
 
@@ -179,6 +181,7 @@ def _sweep(context: typer.Context, values: Mapping[str, Any], own: Mapping[str, 
         else:
             found = _read_file(context, Path(values["plan"]), {**values, **given})
             plan, settings = found.plan, dict(found.settings)
+        plan = plan.based_on(options_set_by(os.environ))
     except ValueError as error:
         context.fail(str(error))
     store = store_at(values["tracking_uri"])

@@ -29,7 +29,7 @@ from tracker.study.options import NETWORK, level_text, terms_of
 from tracker.study.param_roles import BY_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from tracker.runs import Run, RunPlan
     from tracker.runs.planned import ParseOptions
@@ -57,6 +57,7 @@ class Where:
     experiment: str = DEFAULT_EXPERIMENT  # the one of a command that names none; empty if the environment decides it
     folder: str | None = None  # absolute, that relative paths of data and networks start from; None for the current one
     data_in_environment: bool = False  # whether the environment names data, which would replace the demo set
+    set_by_environment: frozenset[str] = frozenset()  # options that it sets: a command names them at their default too
     networks: Mapping[str, str] = field(default_factory=dict)  # that only `folder` has, with their paths from there
     # of each built-in network the defaults of its own options, as they are logged: a command need not repeat them
     defaults: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -108,7 +109,7 @@ class CommandWriter:
         try:
             return (
                 *self._start(data or run.tags.get("tracker.data", DEMO)),
-                *_common(levels, Role.CONFIGURATION),
+                *_common(levels, Role.CONFIGURATION, self.where.set_by_environment),
                 *_of_network({name: level for name, level in own_levels.items() if defaults.get(name) != level}, run),
                 *_common(levels, Role.SPLIT),
                 *(_pair("--seed", str(seed)) if seed else ()),
@@ -177,15 +178,18 @@ def _given(words: Sequence[str]) -> Iterable[tuple[str, str]]:
         yield flag, value if equals else next(following)
 
 
-def _common(levels: Mapping[str, str], role: Role) -> Iterable[str]:
-    """Yield the options that every network has, without those at their defaults; raise ValueError for a bad level."""
+def _common(levels: Mapping[str, str], role: Role, named: Container[str] = ()) -> Iterable[str]:
+    """Yield the options that every network has, without those at their defaults but for those that are to be named.
+
+    Raises ValueError for a bad level.
+    """
     for entry in (entry for entry in LOGGED_OPTIONS.values() if entry.role is role):
-        level = levels.get(entry.name, OFF)
+        level = levels.get(entry.name, entry.text(entry.default) if entry.implied else OFF)
         if level != OFF:
             if entry.name == "model" and not (_MODEL.fullmatch(level) or _MODEL_FILE.fullmatch(level)):
                 raise ValueError(f"the {entry.words} must be a name, got {level!r}")
             value = entry.from_level(level)
-            if entry.always or value != entry.default:
+            if entry.always or value != entry.default or entry.name in named:
                 yield from _pair(entry.flag, entry.text(value))
         elif entry.always:
             raise ValueError(f"the {entry.words} is missing")

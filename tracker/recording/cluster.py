@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracker.recording.reporter import Reporter
-    from tracker.runs import Spectrogram
+    from tracker.runs import Backend, Spectrogram
 
 _HERE = "sweep.here"  # beside the journals: the token of the sweep that trains, by which a worker knows the folder
 _POLL_S = 1.0  # between looks at which workers there are
@@ -89,6 +89,7 @@ class Joining:
     folder: Path  # the working directory of the sweeping process
     spectrogram: Spectrogram
     code: Mapping[str, Mapping[str, str]]  # versions, threads and digests of code, by network
+    keras_backend: Backend = "tensorflow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +289,7 @@ def join(joining: Joining) -> Joined:
             )
         try:
             for model, code in joining.code.items():
-                if others := _differences(code, environment(model)):
+                if others := _differences(code, environment(model, joining.keras_backend)):
                     return Joined(f"{some(others)}: install the same there")
             read_once(work.data, work.plan, joining.spectrogram, work.fingerprint)
         except (TrackerError, ValueError) as error:

@@ -246,7 +246,7 @@ def changes(journal: Journal, plan: RunPlan, prepared: Prepared) -> list[str]:
     before = {"tracker": then.get("tracker.version", "none")} | _environment(journal)
     if then.get(CODE_TAG) == find_network(plan.configuration.model).digest:  # whatever its folder is called now
         before = {name: version for name, version in before.items() if not name.endswith(".py")}
-    return changed + differences(before, environment(plan.configuration.model))
+    return changed + differences(before, environment(plan.configuration.model, plan.configuration.keras_backend))
 
 
 def _environment(journal: Journal) -> dict[str, str]:

@@ -20,7 +20,7 @@ from tracker.errors import StoreError, TrackerError
 from tracker.journal.reader import ARTIFACTS, UPLOAD_STATE, Journals, journals, unsettled
 from tracker.next_steps.command_line import DEMO, Where
 from tracker.printable import command_text, with_command
-from tracker.runs import DEFAULT_EXPERIMENT, UNSENT_TAG, Run, RunStatus, option_named, value_text
+from tracker.runs import DEFAULT_EXPERIMENT, LOGGED_OPTIONS, UNSENT_TAG, Run, RunStatus, option_named, value_text
 from tracker.runs.facts import is_sweep
 from tracker.runs.logged import SHORT_ID, find_run
 from tracker.store import BY_EPOCH_RUNS, Experiment, GoneError, RunName, run_of_journal, store_at, store_beside
@@ -321,6 +321,7 @@ def where_from(store: Store, folder: Path | None = None, environment: Mapping[st
         folder=str(start) if start and start != folder.resolve() else None,
         networks={name: f"{USER_FOLDER}/{name}.py" for name in user_networks(start)} if start else {},
         data_in_environment=bool(environment.get(_DATA_VARIABLE)),
+        set_by_environment=frozenset(e.name for e in LOGGED_OPTIONS.values() if environment.get(e.environment)),
         defaults=_built_in_defaults(),
     )
 

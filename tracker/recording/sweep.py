@@ -46,7 +46,7 @@ from tracker.runs.facts import TrainingPlan
 from tracker.runs.sweeps import BACKENDS
 from tracker.store import GoneError
 from tracker.training.networks import find_network, parse_options
-from tracker.training.result import environment, threads
+from tracker.training.result import environment, threads, use_backend
 from tracker.wording import counted, duration
 
 if TYPE_CHECKING:
@@ -249,7 +249,11 @@ def open_sweep(
     if address is not None and backend == BACKENDS[0]:
         raise ValueError(f"the address {address!r} needs a backend that has workers there: {' or '.join(BACKENDS[1:])}")
     plans = located_plans(plan.runs(parse_options), data)
+    backends = sorted({of_run.configuration.keras_backend for of_run in plans})
+    if len(backends) > 1:
+        raise ValueError(f"a sweep trains with one Keras backend, got {' and '.join(backends)}: start a sweep for each")
     target.store.check_usable()
+    use_backend(plans[0].configuration.keras_backend)
     reporter = WarnOnce(reporter)  # many runs have one thing wrong with them
     for of_run in plans:
         warn_of_idle_options(of_run, reporter)
@@ -275,8 +279,10 @@ def open_sweep(
 def _on_cluster(opened: Sweep, plans: Sequence[RunPlan]) -> Sweep:
     """Return a sweep as one that is trained by the workers of a cluster."""
     work = replace(opened.work, token=uuid4().hex)
-    code = {model: environment(model) for model in {task.plan.configuration.model for task in opened.tasks.values()}}
-    joining = Joining(work, Path.cwd(), plans[0].spectrogram, code)
+    backend = plans[0].configuration.keras_backend
+    models = {task.plan.configuration.model for task in opened.tasks.values()}
+    code = {model: environment(model, backend) for model in models}
+    joining = Joining(work, Path.cwd(), plans[0].spectrogram, code, backend)
     return replace(opened, work=work, joining=joining)
 
 

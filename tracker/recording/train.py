@@ -33,14 +33,14 @@ from tracker.recording.parent_run import parent_run
 from tracker.recording.run_writer import ENVIRONMENT, RunWriter, classes_tag, signals_raise, versions_text
 from tracker.recording.stores import data_tag, interrupted_message, journals_folder, load_runs, model_param
 from tracker.replay import can_act
-from tracker.runs import DataPlan, Run, RunPlan, RunStatus, number_text
+from tracker.runs import DataPlan, Run, RunPlan, RunStatus, number_text, value_text
 from tracker.runs.events import Attached, DatasetUsed, Measured
 from tracker.runs.facts import DataFacts, TrainingPlan, environment_tags, examples_of
 from tracker.runs.options import options_of
 from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, now_ms, predictions_csv
 from tracker.training.checkpoint import finished_epochs
 from tracker.training.networks import find_network, network_options, short_name
-from tracker.training.result import environment, machine
+from tracker.training.result import environment, machine, use_backend
 from tracker.wording import counted, some
 
 if TYPE_CHECKING:
@@ -294,6 +294,7 @@ def train_plans(
     The arguments are those of `tracker.train`.
     """
     target.store.check_usable()
+    use_backend(plans[0].configuration.keras_backend)
     warn_of_idle_options(plans[0], reporter)
     plans = located_plans(plans, data)
     built: list[BuiltNetwork] = []  # of the first plan, until it is trained
@@ -444,6 +445,7 @@ class Recorder:
 
     def train(self, reporter: Reporter) -> str:
         """Train to the end of the plan, and return the run's id."""
+        use_backend(self.plan.configuration.keras_backend)
         from tracker.training.fit import train
 
         name, checkpoints = self.writer.name, self.writer.folder / CHECKPOINTS
@@ -497,6 +499,8 @@ class Recorder:
         self.writer.begin_upload()
 
     def _begin(self) -> None:
+        from tracker.training.backend import CPU, device
+
         split, classes = self.prepared.split, self.prepared.dataset.classes
         tags = {
             **self.prepared.identity,
@@ -504,7 +508,7 @@ class Recorder:
             "tracker.validation_clips": str(len(split.validation)),
             "tracker.test_clips": str(len(split.test)),
             "tracker.data": self.data,
-            "tracker.deterministic": "true",
+            "tracker.deterministic": value_text(device == CPU),  # a graphics processor may add up in any order
             CODE_TAG: find_network(self.plan.configuration.model).digest,
             **({KEEP_GOING_TAG: "true"} if self.keep_going else {}),
             **(self.training_plan.tags() if self.training_plan else {}),
@@ -519,7 +523,10 @@ class Recorder:
 
     @property
     def _environment(self) -> dict[str, str]:
-        return environment(self.plan.configuration.model) | machine()
+        from tracker.training.backend import device
+
+        configuration = self.plan.configuration
+        return environment(configuration.model, configuration.keras_backend) | machine(device)
 
     def _attach_data(self) -> None:
         """Keep what the run is trained on and with; a run that is continued may have been killed before it did."""
@@ -541,8 +548,8 @@ class Recorder:
         self.writer.attach_file(VALIDATION, predictions_csv(outcome.validation))
         self.writer.attach_file(VALIDATION_BY_EPOCH, epoch_predictions_npz(outcome.validation_by_epoch))
         self.writer.attach_description(*self.writer.describe())
-        save = self.writer.target.store.save_model
-        self.writer.attach_folder(MODEL, lambda folder: save(folder, outcome.model, outcome.example))
+        save, backend = self.writer.target.store.save_model, self.plan.configuration.keras_backend
+        self.writer.attach_folder(MODEL, lambda folder: save(folder, outcome.model, outcome.example, backend))
         if outcome.interrupted:  # now that everything there is has been written
             raise KeyboardInterrupt
 

@@ -24,7 +24,8 @@ FINAL_TAG = "tracker.final"  # ``true``: the plan was declared fixed before it w
 TEST_LOOKS_TAG = "tracker.test_evaluations"  # how often the run was evaluated on its test clips
 SWEEP_TAG = "tracker.sweep"  # on the run that only holds a sweep's runs together: how many they are to be
 
-MACHINE = ("processor", "cores", "memory")  # parts of an environment that decide how long a run takes, not its result
+# Parts of an environment that decide how long a run takes, and of its result at most the last digits.
+MACHINE = ("processor", "cores", "memory", "device")
 
 _MOST_EXAMPLES, _MOST_NAMES, _LONGEST_NAME = 5, 4, 200  # so that any of these tags fits into a store
 _MOST_LAYERS = 100

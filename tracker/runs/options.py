@@ -167,6 +167,7 @@ class RunOption:
     name_format: str = ""
     phrase_format: str = ""  # a level where a sentence names a whole configuration: ``{0}×{0} kernel``
     always: bool = False  # whether commands and run names give it even at its default; all that tracker trained have it
+    implied: bool = False  # whether its default isn't logged, as it isn't of runs from before there was the option
     acts_late: bool = False  # whether two runs that differ in it alone are identical until it first acts
 
     @property
@@ -226,8 +227,8 @@ class RunOption:
         return OFF if value is None else value_text(value)
 
     def to_params(self, value: Value) -> dict[str, str]:
-        """Return a value as it is logged: nothing if it is off."""
-        if value is None:
+        """Return a value as it is logged: nothing if it is off or implied."""
+        if value is None or (self.implied and value == self.default):
             return {}
         if isinstance(value, Compound) and len(self.params) > 1:
             return dict(zip(self.params, value.parts, strict=True))
@@ -235,8 +236,8 @@ class RunOption:
 
     def from_params(self, params: Mapping[str, str]) -> Value:
         """Return the value that was logged, in range or not; raise ValueError if a param is missing or unreadable."""
-        if self.default is None and not params.keys() & set(self.params):
-            return None
+        if (self.default is None or self.implied) and not params.keys() & set(self.params):
+            return self.default
         for name in self.params:
             if name not in params:
                 raise ValueError(f"the param {name} is missing")
@@ -299,7 +300,7 @@ def check_options(plan: object) -> None:
 
 
 def params_of(plan: object) -> dict[str, str]:
-    """Return the options of a dataclass as they are logged; one that is off is not among them."""
+    """Return the options of a dataclass as they are logged; one that is off or implied is not among them."""
     params: dict[str, str] = {}
     for entry in options_of(plan.__class__):
         params |= entry.to_params(getattr(plan, entry.name))

@@ -17,6 +17,7 @@ from tracker.runs.options import (
     Range,
     Role,
     RunOption,
+    Value,
     check_options,
     check_range,
     number_text,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     ParseOptions = Callable[[str, Mapping[str, str]], tuple[tuple[str, OptionValue], ...]]
 
 Keep = Literal["best", "last"]
+Backend = Literal["tensorflow", "jax", "torch"]
 
 SEEDS = Range(least=0, most=2**32 - 1)  # what NumPy and TensorFlow take
 _EPOCHS = Range(least=1, most=100_000)
@@ -290,13 +292,18 @@ class Configuration:
         phrase_format="{} s segments",
         help="Length of the windows that clips are cut into",
     ))  # fmt: skip
+    keras_backend: Backend = field(default="tensorflow", metadata=option(
+        flag="--keras-backend", panel=Panel.TRAINING, choices=("tensorflow", "jax", "torch"), words="Keras backend",
+        help="Library that Keras trains with, which must be installed", environment="KERAS_BACKEND", name_format="{}",
+        implied=True,
+    ))  # fmt: skip
     options: tuple[tuple[str, OptionValue], ...] = ()
 
     def __post_init__(self) -> None:
         check_options(self)
 
     def params(self) -> dict[str, str]:
-        """Return the params as they are logged; an option that is off is not among them."""
+        """Return the params as they are logged; an option that is off or implied is not among them."""
         return params_of(self) | {name: value_text(value) for name, value in self.options}
 
 
@@ -427,6 +434,24 @@ def plan_with(values: Mapping[str, object], network_options: tuple[tuple[str, Op
         split=_made(SplitPlan, typed),
         data=_made(DataPlan, typed),
     )
+
+
+def options_set_by(environment: Mapping[str, str]) -> dict[str, Value]:
+    """Return the options of a run that environment variables set, by name.
+
+    Raises
+    ------
+    ValueError
+        If a variable isn't a value of its option; the error begins with the variable's name.
+    """
+    found: dict[str, Value] = {}
+    for entry in LOGGED_OPTIONS.values():
+        if text := environment.get(entry.environment):
+            try:
+                found[entry.name] = entry.parse(text)
+            except ValueError as error:
+                raise ValueError(f"{entry.environment}: {error}") from error
+    return found
 
 
 def plans_under(plan: RunPlan, seeds: int) -> tuple[RunPlan, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, cast
 
@@ -86,6 +86,11 @@ class SweepPlan:
         order = [*LOGGED_OPTIONS]
         names = (name for name, values in levels.items() if len(values) > 1)
         return tuple(sorted(names, key=lambda name: (order.index(name) if name in order else len(order), name)))
+
+    def based_on(self, values: Mapping[str, Value]) -> SweepPlan:
+        """Return the plan with values for the options that it doesn't set."""
+        free = {name: value for name, value in values.items() if name not in self.grid}
+        return replace(self, configurations=tuple({**free, **configuration} for configuration in self.configurations))
 
     def runs(self, parse_options: ParseOptions) -> tuple[RunPlan, ...]:
         """Return a plan for each run; all configurations come under one seed and on one fold before the next.

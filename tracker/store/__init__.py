@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     from tracker.runs import Run, RunStatus
     from tracker.runs.events import Change, Event, Started, UploadState
@@ -187,6 +187,13 @@ class UiServer:
         return 0
 
 
+class KerasModel(Protocol):
+    """A `keras.Model`, which this room does not import."""
+
+    def predict_on_batch(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the outputs of a batch."""
+
+
 class Upload(Protocol):
     """Uploads one journal, as it grows, to one store."""
 
@@ -306,10 +313,11 @@ class Store(Protocol):
         Raises `GoneError` if it isn't there, `StoreError` if it can't be read or the store is away.
         """
 
-    def save_model(self, folder: Path, model: Callable[..., ArrayLike], example: NDArray[np.float32]) -> None:
+    def save_model(self, folder: Path, model: KerasModel, example: NDArray[np.float32], backend: str) -> None:
         """Save a Keras model as a new folder that the store's own tools can load.
 
-        `example` is an input of the model, shape (n, ...) with n at least 1.
+        `example` is an input of the model, shape (n, ...) with n at least 1; `backend` is the package that Keras
+        trained it with.
         """
 
     def examine(self, *, has_uploads: bool = False) -> Condition:

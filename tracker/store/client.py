@@ -17,8 +17,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from tracker.atomic_files import replace_path
 from tracker.contained_files import UnsafePathError, check_place, open_folder
 from tracker.errors import StoreError
@@ -53,9 +51,11 @@ from tracker.store.mlflow_run import JOURNAL_TAG
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import numpy as np
     from mlflow.entities import Experiment
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
+    from tracker.store import KerasModel
     from tracker.store.location import Location
     from tracker.store.server import ServedExperiment
 
@@ -408,11 +408,9 @@ def _migrate(database: Path) -> None:
         raise StoreError(f"MLflow {version('mlflow')} cannot migrate the store {database}: {last_line}")
 
 
-# What loading needs, pinned to what is installed; MLflow's own inference of it takes 15 s.
-REQUIREMENTS = ("keras", "tensorflow", "numpy")
-
-
-def save_keras_model(folder: Path, model: Callable[..., ArrayLike], example: NDArray[np.float32]) -> None:
+def save_keras_model(
+    folder: Path, model: KerasModel, example: NDArray[np.float32], backend: str = "tensorflow"
+) -> None:
     """Save a model as a new folder that MLflow and Keras load, with signature and requirements.
 
     It is uploaded as files of the run, rather than by ``mlflow.keras.log_model``, which puts it elsewhere
@@ -423,8 +421,9 @@ def save_keras_model(folder: Path, model: Callable[..., ArrayLike], example: NDA
     from mlflow.models import infer_signature
 
     first = example[:1]
-    signature = infer_signature(first, np.asarray(model(first, training=False)))
-    pinned = [f"{name}=={version(name)}" for name in REQUIREMENTS]
+    signature = infer_signature(first, model.predict_on_batch(first))
+    # What loading needs, pinned to what is installed; MLflow's own inference of it takes 15 s.
+    pinned = [f"{name}=={version(name)}" for name in ("keras", backend, "numpy")]
     with _packages_unsearched():
         mlflow.keras.save_model(model, str(folder), signature=signature, pip_requirements=pinned)
 

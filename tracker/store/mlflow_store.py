@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from types import FrameType
 
     import numpy as np
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     from tracker.runs.events import Change, Event, Started, UploadState
-    from tracker.store import ArtifactPath, ByEpoch, DeletedRun, RunName, Store, Upload
+    from tracker.store import ArtifactPath, ByEpoch, DeletedRun, KerasModel, RunName, Store, Upload
     from tracker.store.location import Location
 
 _UNUSABLE = {StoreState.OLDER, StoreState.NEWER, StoreState.FOREIGN}
@@ -167,10 +167,10 @@ class _MlflowStore:
     def read_artifact(self, run_id: str, path: str) -> bytes:
         return read_artifact(self.location, run_id, path)
 
-    def save_model(self, folder: Path, model: Callable[..., ArrayLike], example: NDArray[np.float32]) -> None:
+    def save_model(self, folder: Path, model: KerasModel, example: NDArray[np.float32], backend: str) -> None:
         from tracker.store.client import save_keras_model
 
-        save_keras_model(folder, model, example)
+        save_keras_model(folder, model, example, backend)
 
     def examine(self, *, has_uploads: bool = False) -> Condition:
         condition = database_file.examine(self.location, has_uploads=has_uploads)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
@@ -100,6 +100,9 @@ MOST_ALIASES = 100  # options that are named as aliased with one
 _COMPOUND = {entry.name: entry.params for entry in LOGGED_OPTIONS.values() if len(entry.params) > 1}
 _ALWAYS = frozenset(name for name, entry in LOGGED_OPTIONS.items() if entry.always)
 _CAN_BE_OFF = frozenset(name for name, entry in LOGGED_OPTIONS.items() if entry.default is None)
+_IMPLIED = {name: level_text(entry.text(entry.default)) for name, entry in LOGGED_OPTIONS.items() if entry.implied}
+# The params of every run that tracker trained.
+_LOGGED = frozenset(e.name for e in LOGGED_OPTIONS.values() if e.default is not None and e.name not in _IMPLIED)
 _ORDER = {name: place for place, name in enumerate(LOGGED_OPTIONS)}
 
 
@@ -348,7 +351,7 @@ def design_of(
     Runs of equal block were judged on the same validation clips; by default all were.
     """
     roles = roles or param_roles(params)
-    terms = tuple(terms_of(p, roles) for p in params)
+    terms = _with_implied(params, [terms_of(p, roles) for p in params])
     logged = zip(_lacking(params, terms), _without_dependents([dict(term.levels) for term in terms]), strict=True)
     tables = [dict.fromkeys(lacking, _NO_LEVEL) | table for lacking, table in logged]
     levels: dict[str, tuple[str, ...]] = {}
@@ -364,6 +367,18 @@ def design_of(
     codes = np.array(columns, dtype=np.int64).reshape(len(levels), len(terms)).T
     blocks = tuple(blocks) if blocks is not None else (None,) * len(terms)
     return Design(terms, tuple(levels), levels, codes, blocks, roles)
+
+
+def _with_implied(params: Sequence[Mapping[str, str]], terms: Sequence[Terms]) -> tuple[Terms, ...]:
+    """Return the terms, those of runs that tracker trained with the implied defaults of options that others logged."""
+    logged = {name for term in terms for name, _ in term.levels}
+    implied = {name: level for name, level in _IMPLIED.items() if name in logged}
+    return tuple(
+        replace(term, levels=tuple(sorted({**implied, **dict(term.levels)}.items())))
+        if implied and of_run.keys() >= _LOGGED
+        else term
+        for term, of_run in zip(terms, params, strict=True)
+    )
 
 
 def _lacking(params: Sequence[Mapping[str, str]], terms: Sequence[Terms]) -> list[frozenset[str]]:

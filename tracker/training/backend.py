@@ -1,8 +1,9 @@
-"""Keras on TensorFlow, imported without its notices and with a fixed number of threads.
+"""Keras on its backend, imported without its notices and with a fixed number of threads.
 
-Import this module before anything that imports Keras or TensorFlow. While it is loaded, TensorFlow's C++ writes notices
-(about oneDNN, about missing graphics drivers) straight to standard error; since version 2.18, no setting stops that.
-They are filtered out, and everything else is passed on.
+``KERAS_BACKEND`` names the backend, TensorFlow if it is unset; `tracker.training.result.use_backend` sets it. No other
+one is imported. Import this module before anything that imports Keras or the backend. While TensorFlow is loaded,
+its C++ writes notices (about oneDNN, about missing graphics drivers) straight to standard error; since version 2.18, no
+setting stops that. They are filtered out, and everything else is passed on.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from tracker.errors import TrainingError
 from tracker.training.result import threads
@@ -50,23 +53,63 @@ def without_notices() -> Iterator[None]:
                     os.write(_STDERR, line)
 
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ["KERAS_BACKEND"] = "tensorflow"
-with without_notices():
-    import keras
+CPU = "CPU"
+
+
+def _set_up_tensorflow() -> str:
     import tensorflow as tf
 
-    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    gpus = tf.config.list_physical_devices("GPU")
+    tf.get_logger().setLevel("ERROR")
+    if not gpus:
+        # This pass of the graph optimizer changes no bit and speeds up no step, but the first step waits for it.
+        tf.config.optimizer.set_experimental_options({"function_optimization": False})
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads())
+    except RuntimeError as error:
+        raise TrainingError(
+            "TensorFlow was already used in this process, which fixed its threads; import tracker.training.fit first"
+        ) from error
+    return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")) if gpus else CPU
 
-tf.get_logger().setLevel("ERROR")
-if not on_gpu:
-    # On a CPU, this pass of the graph optimizer changes no bit and speeds up no step, but the first step waits for it.
-    tf.config.optimizer.set_experimental_options({"function_optimization": False})
-try:
-    tf.config.threading.set_intra_op_parallelism_threads(threads())
-except RuntimeError as error:
-    raise TrainingError(
-        "TensorFlow was already used in this process, which fixed its threads; import tracker.training.fit first"
-    ) from error
 
-__all__ = ["keras", "tf"]
+def _set_up_jax() -> str:
+    import jax
+
+    device = jax.devices()[0]
+    return CPU if device.platform == "cpu" else str(device.device_kind)
+
+
+def _set_up_torch() -> str:
+    import torch
+
+    torch.set_num_threads(threads())
+    return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else CPU
+
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+if os.environ["KERAS_BACKEND"] == "jax":
+    os.environ["NPROC"] = str(threads())  # of which JAX makes its pool of threads, whatever the number of cores
+with without_notices():
+    import keras
+
+    device = {"tensorflow": _set_up_tensorflow, "jax": _set_up_jax, "torch": _set_up_torch}[keras.config.backend()]()
+    """The graphics processor that Keras trains on, else `CPU`."""
+
+    if keras.config.backend() != "tensorflow" and "tensorflow" not in sys.modules:
+        # Keras would import it, for its data pipelines, if it can at the first such call; it asks no second time.
+        sys.modules["tensorflow"] = None  # type: ignore[assignment]
+        keras.utils.set_random_seed(0)
+        del sys.modules["tensorflow"]
+
+
+def seed_epoch(seed: int, epoch: int) -> None:
+    """Seed what a backend draws from besides a network's variables: PyTorch's Dropout has no state of its own."""
+    if keras.config.backend() == "torch":
+        import torch
+
+        torch.manual_seed(int(np.random.default_rng([seed, epoch]).integers(2**63)))
+
+
+__all__ = ["keras"]

@@ -117,7 +117,7 @@ def _check_outputs(network: Network, model: keras.Model, input_shape: tuple[int,
     levels = (FLOOR_DB, FLOOR_DB / 10, FLOOR_DB / 100, FLOOR_DB / 1_000)
     images = np.stack([rng.uniform(level, 0, input_shape) for level in levels]).astype(np.float32)
     _check_probabilities(network, model, images, n_classes)
-    weights = [np.asarray(variable.numpy()) for variable in model.trainable_variables]
+    weights = [np.array(variable.numpy()) for variable in model.trainable_variables]  # PyTorch gives no copies
     try:
         for variable in model.trainable_variables:
             variable.assign(rng.normal(0, 0.1, variable.shape).astype(np.float32))
@@ -128,7 +128,7 @@ def _check_outputs(network: Network, model: keras.Model, input_shape: tuple[int,
 
 
 def _check_probabilities(network: Network, model: keras.Model, images: NDArray[np.float32], n_classes: int) -> None:
-    outputs = np.asarray(model(images, training=False)).astype(np.float64)
+    outputs = keras.ops.convert_to_numpy(model(images, training=False)).astype(np.float64)
     must = f"{network.shown}: the network must return"
     remedy = 'end it with layers.Dense(n_classes, activation="softmax")'
     if outputs.shape != (len(images), n_classes):

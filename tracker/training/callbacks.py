@@ -170,7 +170,7 @@ class EpochRecorder(keras.callbacks.Callback):  # type: ignore[misc]
         more = {"learning_rate": self._rate, "epoch_seconds": time.perf_counter() - self._began}
         metrics = {name: float(more[name] if name in more else logs[name]) for name in METRICS}
         finished = Epoch(epoch + 1, metrics)
-        longer = self.history.after(finished, self._validation.probabilities, self.model.get_weights)
+        longer = self.history.after(finished, self._validation.probabilities, self._weights)
         if self._folder:
             self._folder.save(
                 Checkpoint(
@@ -186,6 +186,9 @@ class EpochRecorder(keras.callbacks.Callback):  # type: ignore[misc]
             )
         self.history = longer
         self._on_epoch(finished)
+
+    def _weights(self) -> list[NDArray[np.generic]]:
+        return [np.array(weight) for weight in self.model.get_weights()]  # PyTorch's arrays change as training goes on
 
 
 def _values(variables: Sequence[keras.Variable]) -> Arrays:

@@ -17,7 +17,7 @@ import numpy as np
 from tracker.errors import TrainingError
 from tracker.runs import EpochPredictions, Predictions
 from tracker.runs.facts import Layer, NetworkShape
-from tracker.training.backend import keras
+from tracker.training.backend import keras, seed_epoch
 from tracker.training.batches import Batches, TrainingData, consecutive_segments, segment_frames
 from tracker.training.build import build_network
 from tracker.training.callbacks import EpochRecorder, Validation, check_finite, clip_probabilities
@@ -194,6 +194,7 @@ def _train_epoch(
     """Train one epoch and return its mean loss and accuracy."""
     sums: dict[str, float] = defaultdict(float)
     segments = 0
+    seed_epoch(batches.seed, epoch + 1)
     for done, (images, targets) in enumerate(batches.of_epoch(epoch + 1), start=1):
         logs = model.train_on_batch(images, targets, return_dict=True)  # of this batch alone: Keras resets its metrics
         if not keep_going:

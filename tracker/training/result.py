@@ -14,9 +14,11 @@ import math
 import os
 import platform
 import re
+import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,13 +37,14 @@ if TYPE_CHECKING:
 
     import keras
 
-    from tracker.runs import EpochPredictions, Keep, Predictions
+    from tracker.runs import Backend, EpochPredictions, Keep, Predictions
 
 Arrays = tuple[NDArray[np.generic], ...]
 
 MOST_THREADS = 1_024
 
-_PACKAGES = ("keras", "tensorflow", "librosa", "numpy")
+BACKENDS = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib"), "torch": ("torch",)}
+"""The packages of each backend of Keras, the first the one that is imported."""
 
 # What of tracker turns clips into numbers. Reading and dividing a dataset does not: its outcome has a fingerprint.
 _OWN = ("features", "runs", "training")
@@ -64,7 +67,28 @@ def threads(variables: Mapping[str, str] = os.environ) -> int:
     return int(text)
 
 
-def environment(network: str) -> dict[str, str]:
+def use_backend(backend: Backend) -> None:
+    """Have Keras train with a backend; Keras itself is imported by the first training.
+
+    Raises
+    ------
+    TrainingError
+        If it isn't installed, or Keras was imported in this process with another.
+    """
+    package = BACKENDS[backend][0]
+    if find_spec(package) is None:
+        others = [name for name, (other, *_) in BACKENDS.items() if find_spec(other)]
+        remedy = f" or train with --keras-backend {others[0]}" if others else ""
+        raise TrainingError(f"Keras cannot train with {backend}: it isn't installed; `pip install {package}`{remedy}")
+    if (keras := sys.modules.get("keras")) and (other := keras.config.backend()) != backend:
+        raise TrainingError(
+            f"Keras was imported in this process with the backend {other}, and cannot change it to {backend}: train "
+            f"with {backend} in a process of its own"
+        )
+    os.environ["KERAS_BACKEND"] = backend
+
+
+def environment(network: str, backend: Backend = "tensorflow") -> dict[str, str]:
     """Return the versions of what decides a run's result, its number of threads, and a digest of each piece of code.
 
     Raises
@@ -72,15 +96,16 @@ def environment(network: str) -> dict[str, str]:
     ValueError
         If there is no such network.
     """
-    versions = {"tracker": tracker.__version__} | {name: version(name) for name in _PACKAGES}
+    packages = [name for name in ("keras", *BACKENDS[backend], "librosa", "numpy") if find_spec(name)]
+    versions = {"tracker": tracker.__version__} | {name: version(name) for name in packages}
     own = {f"tracker/{room}": folder_digest(Path(tracker.__file__).with_name(room)) for room in _OWN}
     python = {"python": platform.python_version(), "threads": str(threads())}
     return versions | python | own | find_network(network).digests
 
 
-def machine() -> dict[str, str]:
-    """Return the processor, its number of cores and the memory of this machine, as far as it says."""
-    described = zip(MACHINE, (_processor(), str(os.cpu_count() or ""), _memory()), strict=True)
+def machine(device: str = "") -> dict[str, str]:
+    """Return the processor, its number of cores, the memory and the graphics processor, as far as they are known."""
+    described = zip(MACHINE, (_processor(), str(os.cpu_count() or ""), _memory(), device), strict=True)
     return {name: text for name, text in described if text}
 
 
@@ -205,7 +230,7 @@ def accuracy(probabilities: NDArray[np.floating], targets: NDArray[np.int64]) ->
 
 def learning_rate(model: keras.Model) -> float:
     """Return the optimizer's rate in the shortest digits of its float32: 0.001, not 0.0010000000474974513."""
-    return float(str(np.float32(model.optimizer.learning_rate)))
+    return float(str(np.float32(float(model.optimizer.learning_rate))))
 
 
 def epoch_logger(log_epoch: Callable[[Mapping[str, float]], None]) -> keras.callbacks.Callback:
