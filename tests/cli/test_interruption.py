@@ -102,8 +102,7 @@ def test_ctrl_c_ends_the_ui_quietly(is_ready: bool, writeup_store: Path) -> None
         if is_ready:
             assert process.stdout.readline().startswith("http://127.0.0.1:")
         else:
-            while not Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text():
-                time.sleep(0.01)
+            assert "MLflow's UI is starting at http://127.0.0.1:" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
         assert "interrupted" not in process.stderr.read()
@@ -138,7 +137,10 @@ def test_the_ui_answers_on_a_free_port_runs_no_module_of_the_folder_and_takes_it
             words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout is not None
+            assert process.stderr is not None
+            at_once = process.stderr.readline()
             address = process.stdout.readline().split()[0]
+            assert at_once.startswith(f"port {asked} is taken: MLflow's UI is starting at {address}")
             assert address.startswith("http://127.0.0.1:")
             assert address != f"http://127.0.0.1:{asked}"
             assert requests.get(f"{address}/health", timeout=30).text == "OK"

@@ -644,9 +644,12 @@ def ui(
     tracking_uri: TrackingUri = None,
 ) -> int:
     """Start MLflow's UI on this store, on 127.0.0.1, and print its address; Ctrl-C ends it."""
-    with suppress(KeyboardInterrupt), store_at(tracking_uri).serve_ui(port) as server:
-        if server.port != port:
-            log(f"port {port} is taken")
+
+    def announce(address: str) -> None:
+        taken = "" if address.endswith(f":{port}") else f"port {port} is taken: "
+        log(f"{taken}MLflow's UI is starting at {address}, which takes about 10 s")
+
+    with suppress(KeyboardInterrupt), store_at(tracking_uri).serve_ui(port, announce) as server:
         print_result(server.address)
         log("MLflow's UI is ready; Ctrl-C ends it")
         return server.wait()

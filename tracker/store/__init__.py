@@ -343,8 +343,12 @@ class Store(Protocol):
         artifacts aren't where they were.
         """
 
-    def serve_ui(self, port: int = 5000) -> AbstractContextManager[UiServer]:
+    def serve_ui(
+        self, port: int = 5000, on_start: Callable[[str], None] = lambda _: None
+    ) -> AbstractContextManager[UiServer]:
         """Run the store's web UI while the context lasts, on another port if that one is taken.
+
+        `on_start` is told the address at once; the context begins when the UI answers there, seconds later.
 
         Raises `StoreError` if the store can't be shown or the UI doesn't start.
         """

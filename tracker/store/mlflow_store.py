@@ -188,13 +188,15 @@ class _MlflowStore:
     def restore_artifacts(self, uri: str | None, paths: Iterable[str], into: Path, folder: Path) -> tuple[str, ...]:
         return restore_artifacts(uri, paths, into, folder)
 
-    def serve_ui(self, port: int = 5000) -> AbstractContextManager[UiServer]:
+    def serve_ui(
+        self, port: int = 5000, on_start: Callable[[str], None] = lambda _: None
+    ) -> AbstractContextManager[UiServer]:
         database = self.location.database
         if database and database_file.state_of(database) is StoreState.UPGRADABLE:
             from tracker.store.client import open_store
 
             open_store(self.location)  # MLflow's server would migrate it too, but without a lock
-        return serving(self.location, port)
+        return serving(self.location, port, on_start)
 
 
 def ui_command(location: Location, port: int) -> tuple[list[str], dict[str, str]]:
@@ -214,12 +216,17 @@ def ui_command(location: Location, port: int) -> tuple[list[str], dict[str, str]
 
 
 @contextmanager
-def serving(location: Location, port: int) -> Iterator[UiServer]:
-    """Run MLflow's UI: it answers when the context begins and has ended when it is left."""
+def serving(location: Location, port: int, on_start: Callable[[str], None] = lambda _: None) -> Iterator[UiServer]:
+    """Run MLflow's UI: it answers when the context begins and has ended when it is left.
+
+    `on_start` is told its address before. Nearly all of the time until it answers goes into MLflow's imports: 5 s of a
+    processor in ``mlflow server``, and as much again in the process that this starts.
+    """
     port = free_port(port)
     argv, environment = ui_command(location, port)
     with tempfile.TemporaryFile() as output, _process(argv, environment, output) as process:
         address = f"http://{HOST}:{port}"
+        on_start(address)
         try:
             await_answer(address, process)
         except StoreError as error:
