@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from tracker.recording.script_run import ScriptRun
     from tracker.recording.sweep import Sweep, SweepResult
     from tracker.recording.uploader import JournalProblem, OtherStore, Repaired, UploadResult
+    from tracker.render import ModelForm
     from tracker.runs import RunPlan
     from tracker.runs.sweeps import Levels, SweepPlan
     from tracker.store import Store
@@ -697,6 +698,46 @@ def evaluate(
     reporter, store = checked_reporter(reporter), _store(tracking_uri)
     found = read_experiment_runs(store, _experiment(experiment, store), by_epoch=0)
     return evaluate_run(chosen_run(found, id_of(run), reporter), found, store, reporter, moved)
+
+
+@names_for_flags()
+def export(
+    run: str | Run,
+    to: ModelForm,
+    output: str | Path | None = None,
+    tracking_uri: str | Path | None = None,
+    *,
+    experiment: str | None = None,
+    reporter: Reporter | None = None,
+) -> Path:
+    """Write the kept model of a run of `train` to a folder, to be used without tracker, and return the folder.
+
+    Parameters
+    ----------
+    run : str or Run
+        A run, its id, a unique prefix of one, its name, or ``"best"``: the one that the report names.
+    to : {"keras", "tflite", "onnx"}
+        What runs the model; ONNX needs the extra ``[onnx]``.
+    output : str or Path, optional
+        A new or empty folder; by default of the run's name.
+
+    Raises
+    ------
+    ValueError
+        If there is no such form.
+    TrackerError
+        If there is no such run, it has no model, a library is missing or the folder can't be written to.
+    """
+    from tracker.recording.export import export_run
+    from tracker.recording.kept_model import chosen_run
+    from tracker.render.model_card import FILES
+
+    if to not in FILES:
+        raise ValueError(f"to must be {', '.join(FILES)}, got {to!r}")
+    folder = None if output is None else checked_path("output", output)
+    reporter, store = checked_reporter(reporter), _store(tracking_uri)
+    found = read_experiment_runs(store, _experiment(experiment, store), by_epoch=0)
+    return export_run(chosen_run(found, id_of(run), reporter), found, store, to, folder, reporter)
 
 
 @names_for_flags()

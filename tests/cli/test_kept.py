@@ -6,12 +6,16 @@ import csv
 import io
 import json
 import re
+import runpy
 import shutil
+import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import yaml
 
 import tracker as api
 from tests.builders import write_tone
@@ -186,3 +190,57 @@ class TestEvaluate:
         log_run("1101")
         with pytest.raises(TrackerError, match=r"has no test clips: train it with test_fraction 0\.2"):
             api.evaluate("a run")
+
+
+class TestExport:
+    def test_the_script_predicts_as_tracker_does_where_there_is_no_tracker(
+        self, here: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        result = here("export", "best", "--to", "keras", "--output", tmp_path / "out")
+        assert (result.status, result.out) == (0, f"{tmp_path / 'out'}\n"), result.err
+        write_tone(tmp_path / "short.wav", 900, seconds=0.2)
+        clips = ["genres/high3.wav", "genres/low4.wav", str(tmp_path / "short.wav")]
+        expected = rows_of(here("predict", *clips, "--format", "csv"))
+        monkeypatch.setattr("sys.argv", ["predict.py", *clips])
+        with monkeypatch.context() as without:
+            for name in [name for name in sys.modules if name.partition(".")[0] == "tracker"]:
+                without.setitem(sys.modules, name, None)
+            runpy.run_path(str(tmp_path / "out/predict.py"))
+        found = list(csv.DictReader(io.StringIO(capfd.readouterr().out)))
+        assert [row["clip"] for row in found] == clips
+        assert [row["predicted"] for row in found] == [row["predicted"] for row in expected]
+        for name in ("high", "low"):
+            assert [float(row[name]) for row in found] == pytest.approx(
+                [float(row[name]) for row in expected], abs=1e-4
+            )
+
+    def test_the_card_has_verdict_fingerprint_limits_and_metadata(
+        self, here: Tracker, tmp_path: Path, run: Run
+    ) -> None:
+        assert here("export", "best", "--to", "keras", "--output", tmp_path / "out").status == 0
+        card = (tmp_path / "out/README.md").read_text()
+        _, front, body = card.split("---\n", 2)
+        (model,) = yaml.safe_load(front)["model-index"]
+        (result,) = model["results"]
+        assert model["name"] == run.name
+        assert (result["dataset"]["name"], result["dataset"]["revision"]) == ("genres", run.tags["tracker.dataset"])
+        assert result["metrics"][0]["value"] == run.validation.correct.mean()
+        assert "One run: " in body
+        assert run.tags["tracker.dataset"] in body
+        assert "validation clips correct" in body.partition("## Limits")[2]
+        assert (tmp_path / "out/labels.txt").read_text() == "high\nlow\n"
+        assert json.loads((tmp_path / "out/features.json").read_text())["segment_frames"] == 17
+
+    def test_a_folder_that_is_there_is_left_alone(self, here: Tracker, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("mine")
+        result = here("export", "best", "--to", "keras", "--output", tmp_path)
+        assert (result.status, result.err) == (
+            1,
+            f"tracker: cannot export to {tmp_path}: it is there already; give another --output\n",
+        )
+
+    @pytest.mark.skipif(bool(find_spec("tf2onnx")), reason="the extra is installed")
+    def test_onnx_without_its_extra_says_how_to_install_it(self, here: Tracker) -> None:
+        result = here("export", "best", "--to", "onnx")
+        assert result.status == 1
+        assert "pip install 'tracker-report[onnx]'" in result.err

@@ -1,4 +1,4 @@
-"""``tracker predict``: what people do with the models that runs have kept."""
+"""``tracker predict``, ``evaluate``, ``export``: what people do with the models that runs have kept."""
 
 from __future__ import annotations
 
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 
     from tracker.recording.predict import ClipPrediction, ClipPredictions
     from tracker.recording.stores import ExperimentRuns
+
+KeptRun = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        parser=decoded,
+        help="A run's name or id, or `best`, the run that the report names.",
+        autocompletion=runs,
+    ),
+]
 
 _RUNNERS_UP = 2  # classes that a table names beside the most probable one
 _LEAST_NAMED = 0.005  # probability below which it doesn't
@@ -108,15 +118,7 @@ def predict(
 )
 def evaluate(
     *,
-    run: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN",
-            parser=decoded,
-            help="A run's name or id, or `best`, the run that the report names.",
-            autocompletion=runs,
-        ),
-    ],
+    run: KeptRun,
     split: Annotated[Literal["test"], typer.Option(help="Which clips: those that no run has seen.")] = "test",  # noqa: ARG001
     data: Annotated[
         Path | None,
@@ -141,6 +143,37 @@ def evaluate(
         print_document(result.to_json())
     else:
         print_result(result.sentence)
+
+
+@command(
+    "export",
+    "Write a run's model to a folder, to be used without tracker.",
+    "tracker export best --to keras",
+    "tracker export k7-lr0.0001-s0 --to onnx --output model/",
+)
+def export(
+    *,
+    run: KeptRun,
+    to: Annotated[
+        Literal["keras", "tflite", "onnx"], typer.Option(help="What runs the model; onnx needs the extra [onnx].")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, metavar="FOLDER", show_default="the run's name", help="A new or empty folder."),
+    ] = None,
+    experiment: Experiment = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Write a run's kept model to a folder with a model card and a script that predicts without tracker.
+
+    The card says what the runs show, on which data, and the limits. Prints the folder.
+    """
+    from tracker.recording.export import export_run
+    from tracker.recording.kept_model import chosen_run
+
+    reporter, found = ConsoleReporter(), _runs(experiment, tracking_uri)
+    assert found.store is not None  # noqa: S101  (they were read from one)
+    print_result(str(export_run(chosen_run(found, run, reporter), found, found.store, to, output, reporter)))
 
 
 def _runs(experiment: str | None, tracking_uri: str | None) -> ExperimentRuns:

@@ -56,8 +56,8 @@ class KeptModel:
         """The length of a segment."""
         return self.spectrogram.frames(self.segment_s)
 
-    def load(self) -> Any:
-        """Return the Keras model.
+    def load(self, *, own_layers: bool = True) -> Any:
+        """Return the Keras model; without `own_layers` only one that Keras can load alone.
 
         Raises
         ------
@@ -67,7 +67,7 @@ class KeptModel:
         from tracker.training.kept_model import load_model
 
         try:
-            model = load_model(self.content, partial(_network, self.run, self.store))
+            model = load_model(self.content, partial(_network, self.run, self.store) if own_layers else _no_network)
         except TrainingError as error:
             raise TrackerError(f"the model of {called(self.run)} cannot be used: {error}") from error
         _, *shape = model.input_shape
@@ -171,6 +171,10 @@ def _content(run: Run, store: Store) -> bytes:
         raise TrackerError(f"{called(run)} has kept no model: it did not finish, or its files are gone") from error
     except StoreError as error:
         raise TrackerError(f"the model of {called(run)} cannot be read: {error}") from error
+
+
+def _no_network() -> Network:
+    raise TrainingError("it has layers of its own, which nobody can load without their code")
 
 
 def _network(run: Run, store: Store) -> Network:

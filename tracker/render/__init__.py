@@ -24,20 +24,25 @@ if TYPE_CHECKING:
     )
     from tracker.render.json_document import render_comparison_json, render_gate_json, render_json, render_next_json
     from tracker.render.json_schema import gate_schema, report_schema
+    from tracker.render.model_card import ModelCard, ModelForm, predicting_script, render_card, segments_code
     from tracker.render.pdf import render_pdf
     from tracker.render.tabular import render_csv, render_latex
     from tracker.render.view_model import ClipsView, ComparisonView, view_comparison
 
-_MODULES = ("json_document", "tabular", "view_model", "documents", "json_schema", "pdf")
+_MODULES = ("json_document", "tabular", "view_model", "documents", "json_schema", "pdf", "model_card")
 
 __all__ = [
     "ClipsView",
     "ComparisonView",
     "Listening",
+    "ModelCard",
+    "ModelForm",
     "Sound",
     "agent_instructions",
     "gate_schema",
     "picture_files",
+    "predicting_script",
+    "render_card",
     "render_comparison",
     "render_comparison_json",
     "render_csv",
@@ -53,6 +58,7 @@ __all__ = [
     "render_summary",
     "render_verdict",
     "report_schema",
+    "segments_code",
     "view_comparison",
 ]
 

@@ -7,8 +7,11 @@ whether that may be run, the caller decides.
 from __future__ import annotations
 
 import tempfile
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 from tracker.errors import TrackerError, TrainingError
 from tracker.training.backend import keras, without_notices
@@ -50,6 +53,26 @@ def load_model(content: bytes, find_code: Callable[[], Network]) -> keras.Model:
             raise _unfit(error) from error
 
 
-def _unfit(error: Exception) -> TrainingError:
+def export_model(model: keras.Model, form: Literal["litert", "onnx"], ending: str) -> bytes:
+    """Return a model as a file for another runtime.
+
+    Raises
+    ------
+    TrainingError
+        If Keras can't convert it, or a library for that is missing.
+    """
+    _, *shape = model.input_shape
+    with tempfile.TemporaryDirectory(prefix="tracker-") as folder, without_notices(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        file = Path(folder, f"model{ending}")
+        try:
+            model.predict_on_batch(np.zeros((1, *shape), np.float32))  # Keras only exports what was called once
+            model.export(file, format=form, verbose=False)
+        except Exception as error:
+            raise _unfit(error, "Keras cannot export it") from error
+        return file.read_bytes()
+
+
+def _unfit(error: Exception, what: str = "Keras cannot load it") -> TrainingError:
     first = next(iter(str(error).splitlines()), "")[:300]
-    return TrainingError(f"Keras cannot load it: {first or type(error).__name__}")
+    return TrainingError(f"{what}: {first or type(error).__name__}")
