@@ -6,11 +6,12 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.running import Collected
+from tracker.journal.reader import journals
 from tracker.recording.parent_run import parent_run
 from tracker.recording.run_writer import RunWriter
-from tracker.recording.stores import LogTarget, load_runs, run_names
+from tracker.recording.stores import LogTarget, journals_folder, load_runs, run_names
 from tracker.recording.sweep import logged_runs
-from tracker.recording.uploader import sync_runs
+from tracker.recording.uploader import send, sync_runs
 from tracker.runs.facts import TrainingPlan
 from tracker.store import store_at
 
@@ -55,6 +56,17 @@ class TestParentRun:
         assert (parent.info.status, parent.data.metrics, parent.data.params) == ("FINISHED", {}, {})
         assert {run.data.tags["mlflow.parentRunId"] for run in logged.values()} == {parent.info.run_id}
         assert [run.name for run in load_runs(store, "tracker")] == ["s0", "s1"]
+
+    def test_runs_that_were_uploaded_before_it_are_nested_once_it_is(self, work: Path) -> None:
+        store = store_at(None, work)
+        log_two(LogTarget(store, "tracker", offline=True))
+        kept = sorted(journals(journals_folder(store)), key=lambda journal: journal.id == PLAN.id)
+        for journal in kept:
+            send(store, journal.folder)
+        logged = in_mlflow(work)
+        parent = logged.pop("two seeds")
+        assert {run.data.tags["mlflow.parentRunId"] for run in logged.values()} == {parent.info.run_id}
+        assert "mlflow.parentRunId" not in parent.data.tags
 
     def test_the_same_plan_continues_it(self, work: Path) -> None:
         target = LogTarget(store_at(None, work), "tracker")

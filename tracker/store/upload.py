@@ -22,7 +22,7 @@ from tracker.errors import StoreError
 from tracker.printable import with_command
 from tracker.runs import REASON_TAG
 from tracker.runs.events import Attached, Deleted, Ended, Event, Renamed, Resumed, Started, Tagged, UploadState
-from tracker.runs.facts import PLAN_TAG
+from tracker.runs.facts import PLAN_TAG, is_sweep
 from tracker.store import BusyError, GoneError, UnreachableError
 from tracker.store.client import MlflowException, entities, one_line_errors, open_store
 from tracker.store.location import public_uri
@@ -220,6 +220,7 @@ Save = Callable[[UploadState], None]
 
 _JOURNAL_ID = re.compile(r"[\w.-]+")
 
+_MOST_NESTED = 10_000  # as a sweep has at most
 _BATCH = 1_000  # values that MLflow takes in one call
 
 # Pauses between tries where others write at the same moment; each itself waits 20 s for a locked database.
@@ -246,6 +247,8 @@ class JournalUpload:
         for end, rows in _steps(values_of(events, sent), sent):
             self._patiently(partial(self._write, state.run_id, events[end - 1], rows, artifacts))
             state = self._saved(UploadState(state.run_id, state.artifacts, end))
+        if is_sweep(started(events).tags):
+            self._patiently(partial(self._nest, state.run_id, events))
         return state
 
     def _saved(self, state: UploadState) -> UploadState:
@@ -301,6 +304,18 @@ class JournalUpload:
             [experiment], f"tags.`{JOURNAL_TAG}` = '{plan}'", entities.ViewType.ACTIVE_ONLY
         )
         return {PARENT_TAG: found[0].info.run_id} if found else {}
+
+    def _nest(self, run_id: str, events: Sequence[Event]) -> None:
+        """Nest the runs of a sweep that were uploaded before the run that holds them together."""
+        store, first = self._opened(), started(events)
+        query = f"tags.`{PLAN_TAG}` = '{self._journal}'"
+        with one_line_errors(f"cannot nest the runs of {first.name!r} in {self._location.shown}"):
+            experiment = store.ensure_experiment(first.experiment, first.metric)
+            for run in store.client.search_runs([experiment], query, max_results=_MOST_NESTED):
+                if run.info.run_id != run_id and run.data.tags.get(PARENT_TAG) != run_id:
+                    store.client.log_batch(
+                        run.info.run_id, tags=[entities.RunTag(PARENT_TAG, run_id)], synchronous=True
+                    )
 
     def _write(self, run_id: str, event: Event, rows: Sequence[Value], artifacts: Path) -> None:
         """Write values, of one event or several, or an event that has none."""
