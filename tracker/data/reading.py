@@ -29,9 +29,10 @@ from tracker.data.dataset import (
     notes_on_folders,
 )
 from tracker.data.layouts import read_layout, table_layout
+from tracker.data.libraries import read_library
 from tracker.data.manifest import MANIFEST, SPLIT_WORDS, folds_from_1, parts_of, read_manifest
 from tracker.errors import DataError
-from tracker.runs import DataPlan
+from tracker.runs import DataPlan, is_of_library
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -56,10 +57,17 @@ def located(plan: DataPlan, data: Path | None) -> DataPlan:
     """
     if data is None or not (plan.audio_root or plan.lists):
         return plan
+    if is_of_library(str(data)):  # which has no folder before it is read
+        folder = _absolute(plan.audio_root) if plan.audio_root else None
+        return replace(plan, audio_root=folder, split_lists=",".join(map(_absolute, plan.lists)) or None)
     base = data if data.is_dir() else data.parent
     lists = [_located(path, base, "--split-lists") for path in plan.lists]
     root = _located(plan.audio_root, base, "--audio-root") if plan.audio_root else None
     return replace(plan, audio_root=root, split_lists=",".join(lists) or None)
+
+
+def _absolute(path: str) -> str:
+    return Path(path).absolute().as_posix()
 
 
 def _located(path: str, base: Path, flag: str) -> str:
@@ -98,6 +106,8 @@ def read_dataset(path: Path, plan: DataPlan = DEFAULT_PLAN, most_files: int | No
 
 
 def _read(path: Path, plan: DataPlan, most_files: int | None) -> Dataset:
+    if is_of_library(str(path)):
+        return read_library(str(path), plan)
     if path.is_dir():
         manifest = path / MANIFEST
         return _read_manifest(manifest, plan) if manifest.is_file() else _read_folder(path, plan, most_files)

@@ -20,6 +20,7 @@ from tracker.runs import (
     Role,
     Spectrogram,
     as_number,
+    is_of_library,
     option_named,
     plan_with,
     plans_under,
@@ -129,7 +130,7 @@ class CommandWriter:
 
     def _path(self, path: str) -> str:
         """Return a path from the current folder, without ``.`` and leading ``..`` if it is from another one."""
-        if self.where.folder is None or path.startswith("/"):
+        if self.where.folder is None or path.startswith("/") or is_of_library(path):
             return path
         folder, steps = self.where.folder.rstrip("/"), [step for step in path.split("/") if step not in {"", "."}]
         while steps[:1] == [".."]:

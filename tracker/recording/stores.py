@@ -20,7 +20,16 @@ from tracker.errors import StoreError, TrackerError
 from tracker.journal.reader import ARTIFACTS, UPLOAD_STATE, Journals, journals, unsettled
 from tracker.next_steps.command_line import DEMO, Where
 from tracker.printable import command_text, with_command
-from tracker.runs import DEFAULT_EXPERIMENT, LOGGED_OPTIONS, UNSENT_TAG, Run, RunStatus, option_named, value_text
+from tracker.runs import (
+    DEFAULT_EXPERIMENT,
+    LOGGED_OPTIONS,
+    UNSENT_TAG,
+    Run,
+    RunStatus,
+    is_of_library,
+    option_named,
+    value_text,
+)
 from tracker.runs.facts import is_sweep
 from tracker.runs.logged import SHORT_ID, find_run
 from tracker.store import BY_EPOCH_RUNS, Experiment, GoneError, RunName, run_of_journal, store_at, store_beside
@@ -352,7 +361,7 @@ def data_tag(data: Path | None, store: Store, folder: Path) -> str:
     """Return how a run that is started in a folder names its data: ``demo`` for the built-in set."""
     if data is None:
         return DEMO
-    if _is_elsewhere(store, folder):
+    if _is_elsewhere(store, folder) and not is_of_library(str(data)):
         return str((folder / data).absolute())
     return f"./{data}" if str(data) == DEMO else str(data)
 

@@ -110,7 +110,8 @@ def _split_text(dataset: Dataset, split: Split, plan: SplitPlan) -> str:
         how = f"as given, the validation part drawn {drawn}" if is_validation_drawn(dataset) else "as given"
     else:
         how = drawn
-    unused = max((clip.fold or 0 for clip in dataset.clips), default=0) if not (plan.fold or is_given) else 0
+    is_aside = not (plan.fold or is_given) and all(clip.group for clip in dataset.clips)  # else there is a warning
+    unused = max((clip.fold or 0 for clip in dataset.clips), default=0) if is_aside else 0
     hint = f" (its {unused} folds are used with --fold 1/{unused}, 2/{unused}, …)" if unused else ""
     return f"{'/'.join(f'{len(part):,}' for part in parts)} {how}{hint}"
 

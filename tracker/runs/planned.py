@@ -113,6 +113,7 @@ class SplitPlan:
             )
 
 
+LIBRARIES = ("mirdata", "soundata")  # of loaders of published data sets
 COLUMNS = ("path", "label", "group", "split", "fold")  # of a table of clips
 _LONGEST_TEXT = 500  # characters of an option that is text
 _LEVEL = re.compile(r"folder:([1-9][0-9]?)")
@@ -203,6 +204,12 @@ class DataPlan:
         """The tag that clips are grouped by."""
         name = (self.group_by or "").removeprefix(_TAG)
         return name if self.group_by == f"{_TAG}{name}" and name.isidentifier() else None
+
+
+def is_of_library(data: str) -> bool:
+    """Return whether data is a data set's name in a library, such as ``mirdata:gtzan_genre``, and not a path."""
+    library, colon, name = data.partition(":")
+    return bool(colon) and library in LIBRARIES and name.isidentifier()
 
 
 def data_plan_of(params: Mapping[str, str]) -> DataPlan:
@@ -340,8 +347,9 @@ _COMMAND_OPTIONS = (
     RunOption(
         name="data", flag="--data", type=str, panel=Panel.DATA, role=Role.COMMAND, metavar="PATH",
         environment="TRACKER_DATA", default_words="the built-in demo set",
-        help="A folder with one sub-folder of audio per class or laid out as a published data set, or a CSV manifest "
-        "with the columns path,label and optionally group,split,fold",
+        help="A folder with one sub-folder of audio per class or laid out as a published data set, a CSV manifest "
+        "with the columns path,label and optionally group,split,fold, or a data set that mirdata or soundata knows "
+        "(mirdata:gtzan_genre)",
     ),
     RunOption(
         name="seeds", flag="--seeds", type=int, default=1, panel=Panel.TRAINING, role=Role.COMMAND, metavar="N",
