@@ -73,9 +73,12 @@ def _is_swallowed(lines: list[str], delimiter: str, width: int) -> bool:
 
 def _fields_of(line: str, delimiter: str) -> list[str]:
     """Return the fields of a line by itself; if its quotes don't balance, they are text."""
-    if line.count('"') % 2:
-        return [field.strip() for field in line.split(delimiter)]
-    return next(fields for _, _, fields in _rows(line, delimiter, strict=False))
+    try:
+        if line.count('"') % 2 == 0:
+            return next(fields for _, _, fields in _rows(line, delimiter, strict=False))
+    except ValueError:  # a NUL, or more than a field may hold
+        pass
+    return [field.strip() for field in line.split(delimiter)]
 
 
 def _rows(text: str, delimiter: str, *, strict: bool) -> Iterator[tuple[int, int, list[str]]]:

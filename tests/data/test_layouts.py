@@ -98,6 +98,11 @@ class TestTables:
         ]
         assert read_dataset(tmp_path / given).notes == ("1 of the clips in UrbanSound8K.csv are not there",)
 
+    def test_a_table_beside_the_audio_is_found(self, tmp_path):
+        urban_sound_8k(tmp_path)
+        (tmp_path / "metadata/UrbanSound8K.csv").rename(tmp_path / "audio/UrbanSound8K.csv")
+        assert read_dataset(tmp_path / "audio").clips[0].path == "fold1/100-0-0-0.wav"
+
     def test_folds_without_the_table_are_refused_with_its_name(self, tmp_path):
         (urban_sound_8k(tmp_path) / "metadata/UrbanSound8K.csv").unlink()
         with pytest.raises(DataError, match=r"metadata/UrbanSound8K\.csv"):

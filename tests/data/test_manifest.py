@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker.data.manifest import read_manifest
+from tracker.data.manifest import notes_on_columns, read_manifest
 from tracker.errors import DataError
 
 
@@ -72,6 +72,21 @@ class TestReadManifest:
     def test_read_manifest_counts_folds_from_1_however_they_are_written(self, music, written, folds):
         lines = "".join(f"{name}.wav,rock,{fold}\n" for name, fold in zip("ab", written, strict=True))
         assert tuple(c.fold for c in read_manifest(manifest(music, f"path,label,fold\n{lines}"))) == folds
+
+    def test_columns_that_look_like_groups_splits_and_folds_are_said_to_be_unused(self, music):
+        file = manifest(music, "path,label,Speaker_ID,subset,tempo\na.wav,rock,ann,train,120\n")
+        assert notes_on_columns(file, {}) == (
+            (
+                "the column Speaker_ID is not used; if it says the artist, speaker or recording of each clip, add "
+                "--columns group=Speaker_ID"
+            ),
+            "the column subset is not used; if it says the part of each clip, add --columns split=subset",
+        )
+        assert not notes_on_columns(file, {"group": "Speaker_ID", "split": "subset"})
+        assert not notes_on_columns(manifest(music, "path,label,group,artist\n"), {})
+
+    def test_read_manifest_passes_over_empty_fields_beyond_the_header(self, music):
+        assert len(read_manifest(manifest(music, "path,label\na.wav,rock,,\n"))) == 1
 
     def test_read_manifest_reads_every_row_of_a_file_whose_quotes_are_text(self, music):
         text = 'path\tsentence\tlabel\na.wav\t"He said\trock\nb.wav\tno\trock\nc.wav\t"and left\tjazz\n'

@@ -85,6 +85,8 @@ class TestFoldersThatAreParts:
             ("000/a.wav", "001/b.wav"),
             ("Training/a.wav", "Testing/b.wav"),
             ("train/a.wav", "test/b.wav", "more/c.wav"),
+            ("audio_train/a.wav", "audio_test/b.wav"),
+            ("1/a.wav", "2/b.wav", "10/c.wav"),
             ("shard-00000-of-00002/a.wav", "shard-00001-of-00002/b.wav"),
             ("here/cat/a.wav", "here/dog/b.wav", "there/cat/c.wav", "there/dog/d.wav"),
         ],
@@ -112,6 +114,13 @@ class TestFoldersThatAreParts:
         names = [f"fold{k}/{label}/{k}.wav" for k in (0, 1) for label in ("cat", "dog")]
         clips = read_dataset(write(tmp_path, *names)).clips
         assert [(c.label, c.fold) for c in clips] == [("cat", 1), ("dog", 1), ("cat", 2), ("dog", 2)]
+
+    def test_names_with_a_word_for_a_part_are_parts(self, tmp_path):
+        names = ("train_set/cat/a.wav", "train_set/dog/b.wav", "test-2/cat/c.wav")
+        assert [c.split for c in read_dataset(write(tmp_path, *names)).clips] == ["test", "train", "train"]
+
+    def test_a_class_with_the_name_of_a_part_is_a_class(self, tmp_path):
+        assert read_dataset(write(tmp_path, "train/a.wav", "bus/b.wav")).classes == ("bus", "train")
 
     def test_single_digits_are_classes(self, tmp_path):
         assert read_dataset(write(tmp_path, "0/a.wav", "1/b.wav", "2/c.wav")).classes == ("0", "1", "2")

@@ -89,6 +89,18 @@ class TestDivide:
         dataset = with_splits("train", "train", "validation", "validation", folds=(1, 1, 2, 2))
         assert paths(divide(dataset, SplitPlan()).validation) == ["2.wav", "3.wav"]
 
+    @pytest.mark.parametrize(
+        ("plan", "held_out"),
+        [
+            (SplitPlan(), "00 01 02 03 30 31 38 39"),
+            (SplitPlan(split_seed=7, fold=Fold(2, 5)), "06 07 34 35 36 37 38 39"),
+        ],
+    )
+    def test_divide_draws_the_same_on_every_machine_whatever_the_order_of_the_files(self, plan, held_out):
+        backwards = Dataset(tuple(reversed(GROUPED.clips)))
+        drawn = [" ".join(path[:2] for path in paths(divide(data, plan).validation)) for data in (GROUPED, backwards)]
+        assert drawn == [held_out, held_out]
+
     def test_divide_holds_each_clip_out_in_one_of_the_folds(self):
         held_out = [
             path for k in (1, 2, 3, 4) for path in paths(divide(GROUPED, SplitPlan(fold=Fold(k, 4))).validation)

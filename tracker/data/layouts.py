@@ -59,7 +59,8 @@ class TableLayout:
         if not _names_match(listing, self.clip):
             return None
         folder = listing.folder.absolute()
-        tables = [base / self.table for base in (folder, folder.parent, folder.parent.parent)]
+        bases = (folder, folder.parent, folder.parent.parent)
+        tables = [base / name for base in bases for name in (self.table, Path(self.table).name)]
         table = next((table for table in tables if table.is_file()), None)
         if table is None:
             raise DataError(
@@ -71,7 +72,8 @@ class TableLayout:
     def read_table(self, table: Path, listing: Listing) -> Dataset:
         """Return the listed clips that a table describes."""
         by_name = {file.name: file for file in listing.audio}
-        root = table.parents[len(Path(self.table).parts) - 1] / self.audio
+        roots = (parent / self.audio for parent in table.parents[:2])
+        root = next((root for root in roots if root.is_dir()), listing.folder.absolute())
         clips: dict[str, Clip] = {}
         folds: dict[str, str] = {}
         absent = 0

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from tracker.contained_files import read_regular
 from tracker.data.dataset import Clip, is_printable, list_folder
-from tracker.delimited import delimiter_of, rows_quoted_or_not, text_of
+from tracker.delimited import delimiter_of, rows_of, rows_quoted_or_not, text_of
 from tracker.errors import DataError
 from tracker.runs import COLUMNS
 
@@ -36,6 +36,16 @@ SPLIT_WORDS: Mapping[str, Part] = {
     "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
     "development": "validation", "devel": "validation",
     "test": "test", "testing": "test", "tst": "test", **dict.fromkeys(_EVALUATION, "test"),
+}  # fmt: skip
+_USUAL = {  # what a column is, and what others than we call it, without case, spaces and underscores
+    "group": (
+        "the artist, speaker or recording",
+        ("artist", "artistid", "artistname", "speaker", "speakerid", "clientid", "singer", "actor", "album",
+         "performer", "recording", "recordingid", "srcfile", "fsid", "freesoundid", "subject", "subjectid",
+         "patient", "patientid"),
+    ),
+    "split": ("the part", ("subset", "set", "partition", "part", "datasplit", "usage")),
+    "fold": ("the fold", ("folds", "cvfold", "kfold", "foldid")),
 }  # fmt: skip
 _FOLD = re.compile(r"(?:fold[ _-]?)?0*([0-9]{1,9})(?:\.0*)?", re.IGNORECASE)
 
@@ -119,7 +129,7 @@ def rows_of_table(
     for line, fields in rows_quoted_or_not(text, delimiter_of(text)):
         if places is None:
             places, width = _places(fields, columns, required, table), len(fields)
-        elif len(fields) > width:
+        elif any(field.strip() for field in fields[width:]):
             raise DataError(
                 f"{table}, line {line}: {len(fields)} fields, but the header has {width}; "
                 "put a field that contains a comma into double quotes"
@@ -167,6 +177,30 @@ def _row(fields: Mapping[str, str], files: _Files, where: str) -> _Row:
     if fold and not _FOLD.fullmatch(fold):
         raise DataError(f"{where}: the fold must be a whole number, got {fold!r}")
     return _Row(file, texts)
+
+
+def split_word(name: str) -> str | None:
+    """Return the word for a part that a folder's name has, in lower case: ``train`` of ``audio_train``.
+
+    None if it has none, or two.
+    """
+    words = [word for word in re.split(r"[\W_\d]+", name.lower()) if word in SPLIT_WORDS]
+    return words[0] if len(words) == 1 else None
+
+
+def notes_on_columns(manifest: Path, columns: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a sentence for each column that looks like a group, split or fold of another name, which is not used."""
+    text = text_of(read_regular(manifest)).lstrip()
+    _, header = next(iter(rows_of(text.partition("\n")[0], delimiter_of(text))))
+    names = {re.sub(r"[\W_]+", "", name.lower()): name.strip() for name in header}
+    used = {column: columns.get(column, column) for column in COLUMNS}
+    known = {name.strip().lower() for name in header}
+    return tuple(
+        f"the column {found[0]} is not used; if it says {what} of each clip, add --columns {column}={found[0]}"
+        for column, (what, usual) in _USUAL.items()
+        if used[column].lower() not in known
+        and (found := [names[name] for name in usual if name in names and names[name] not in used.values()])
+    )
 
 
 def parts_of(words: Collection[str]) -> dict[str, Part]:

@@ -30,7 +30,15 @@ from tracker.data.dataset import (
 )
 from tracker.data.layouts import read_layout, table_layout
 from tracker.data.libraries import read_library
-from tracker.data.manifest import MANIFEST, SPLIT_WORDS, folds_from_1, parts_of, read_manifest
+from tracker.data.manifest import (
+    MANIFEST,
+    SPLIT_WORDS,
+    folds_from_1,
+    notes_on_columns,
+    parts_of,
+    read_manifest,
+    split_word,
+)
 from tracker.errors import DataError
 from tracker.runs import DataPlan, is_of_library
 
@@ -128,7 +136,8 @@ def _read_manifest(manifest: Path, plan: DataPlan) -> Dataset:
     if plan.levels:
         raise DataError(f"{manifest} is a table, so --columns must name its columns, not folders; got {plan.columns}")
     root = manifest.parent / plan.audio_root if plan.audio_root else None
-    return Dataset(tuple(read_manifest(manifest, names, root)), group_is=names.get("group", "group"), root=root)
+    clips, notes = tuple(read_manifest(manifest, names, root)), notes_on_columns(manifest, names)
+    return Dataset(clips, group_is=names.get("group", "group"), notes=notes, root=root)
 
 
 def _read_folder(folder: Path, plan: DataPlan, most_files: int | None) -> Dataset:
@@ -185,7 +194,7 @@ def _clips_in_parts(listing: Listing) -> list[Clip] | None:
         return _clips(listing, {"label": 1, "split": 0, "fold": 0})
     if is_deep and (_are_split(below) or _are_folds(below)):
         return _clips(listing, {"label": 0, "split": 1, "fold": 1})
-    if len({name.lower() for name in names} & SPLIT_WORDS.keys()) > 1:
+    if _are_split(names) or len({name.lower() for name in names} & SPLIT_WORDS.keys()) > 1:
         raise _parts_error(listing, names, "are parts of a split, not classes")
     if _are_folds(names) or _are_shards(names):
         raise _parts_error(listing, names, "are numbered parts of the data, not classes")
@@ -203,9 +212,10 @@ def _clips(listing: Listing, places: Mapping[str, int]) -> list[Clip]:
         return {} if place is None else {"/".join(steps): steps[place] for steps in listing.steps}
 
     labels, groups, splits = words("label"), words("group"), words("split")
-    parts, folds = parts_of({word.lower() for word in splits.values()}), _folds(words("fold"))
+    found = {path: split_word(name) or "" for path, name in splits.items()}
+    parts, folds = parts_of({*found.values()}), _folds(words("fold"))
     return [
-        Clip(path, file, labels[path], groups.get(path), parts.get(splits.get(path, "").lower()), folds.get(path))
+        Clip(path, file, labels[path], groups.get(path), parts.get(found.get(path, "")), folds.get(path))
         for path, file in zip(("/".join(steps) for steps in listing.steps), listing.audio, strict=True)
     ]
 
@@ -215,7 +225,8 @@ def _folds(names: Mapping[str, str]) -> dict[str, int]:
 
 
 def _are_split(names: Collection[str]) -> bool:
-    return len(names) > 1 and all(name.lower() in SPLIT_WORDS for name in names)
+    words = [split_word(name) for name in names]
+    return None not in words and len({SPLIT_WORDS[str(word)] for word in words}) > 1
 
 
 def _are_folds(names: Collection[str]) -> bool:
@@ -223,8 +234,8 @@ def _are_folds(names: Collection[str]) -> bool:
 
 
 def _are_shards(names: Sequence[str]) -> bool:
-    """Return whether names are numbers of one width, as 000 and 001; single digits may be what is said."""
-    return all(name.isdecimal() and len(name) == len(names[0]) > 1 for name in names)
+    """Return whether names are numbers, as 000 and 001; single digits may be what is said."""
+    return all(name.isdecimal() for name in names) and any(len(name) > 1 for name in names)
 
 
 def _parts_error(listing: Listing, names: Sequence[str], what: str) -> DataError:

@@ -122,7 +122,7 @@ def _given(dataset: Dataset, plan: SplitPlan) -> dict[str, Part]:
         )
     if plan.test_fraction:
         raise DataError(
-            "the manifest's `split` column already defines the test set; drop --test-fraction or the column"
+            "the manifest's `split` column already decides who is tested on; drop --test-fraction or the column"
         )
     given: dict[str, Part] = {clip.path: clip.split for clip in dataset.clips if clip.split and clip.split != "train"}
     training = dataset.without(given)
