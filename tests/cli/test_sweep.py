@@ -33,6 +33,10 @@ class TestASweep:
         assert both.out.splitlines()[0] == first.out.strip()
         assert "2/2  networks-tiny-k5-lr0.001-s0: validation accuracy " in both.err
 
+        seeds = tracker("run", *words[1:], "--kernel", "3", "--seeds", "2")
+        assert "2 runs (1 configuration, each 2 times); 1 there already; 1 to train" in seeds.err
+        assert seeds.out.splitlines()[0] == first.out.strip()
+
         again = api.sweep(
             genres, model=TINY_NETWORK, kernel_size=[3, 5], epochs=1, segment_s=0.5, reporter=Collected(), final=True
         )

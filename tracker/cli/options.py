@@ -417,9 +417,8 @@ def _default(option: Field[Any]) -> Any:
     return option.default if option.default_factory is MISSING else option.default_factory()
 
 
-Jobs = whole_number(
-    "Runs trained at once, each in a process of its own", Range(least=1, most=1_024), default="one a core"
-)
+JOBS = Range(least=1, most=1_024)
+Jobs = whole_number("Runs trained at once, each in a process of its own", JOBS, default="one a core")
 Yes = typer.Option("--yes", "-y", help="Start training without asking, however long it takes.")
 
 Results = Annotated[

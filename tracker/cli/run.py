@@ -15,8 +15,9 @@ import typer
 import typer.main
 
 from tracker.cli.app import SETTINGS, Command, Group, app, examples
-from tracker.cli.console import ConsoleReporter, print_document, print_result
-from tracker.cli.options import from_table, number, parsed_by, store_at, whole_number
+from tracker.cli.console import ConsoleReporter, log, print_document, print_result
+from tracker.cli.followed import train_opened
+from tracker.cli.options import JOBS, from_table, number, parsed_by, store_at, whole_number
 from tracker.errors import TrackerError
 from tracker.runs import RUN_OPTIONS, SEEDS, Configuration, Panel, Range, plan_with, plans_under
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from typer._click import Context, HelpFormatter
 
     from tracker.recording.stores import LogTarget
-    from tracker.runs import OptionValue, RunOption
+    from tracker.runs import OptionValue, RunOption, RunPlan
     from tracker.training.networks import NetworkOption
 
 _EXAMPLES = examples(
@@ -36,6 +37,12 @@ _EXAMPLES = examples(
     "tracker run --lr 1e-2 --offline --keep-going",
 )
 
+_JOBS = whole_number(
+    "Train so many of the --seeds at once, as a sweep: those that are there already are not repeated",
+    JOBS,
+    default="1",
+    panel=Panel.TRAINING.value,
+)
 _LONGEST_NOTE = 7_000  # characters: MLflow keeps 8,000 of a description, and the note is followed by a summary
 _NETWORK = "network_"  # prefix of the parameters of a network's options, so that none can hide one of `run`
 
@@ -125,9 +132,9 @@ class CommandOfNetworks(Command):
 def _command(models: Sequence[str], network_options: Sequence[NetworkOption] = ()) -> CommandOfNetworks:
     """Return `run` with the options of a network."""
 
-    def train(context: typer.Context, **values: Any) -> None:
+    def train(context: typer.Context, **values: Any) -> int:
         own = tuple((option.name, values[_NETWORK + option.name]) for option in network_options)
-        _train(context, values, own)
+        return _train(context, values, own)
 
     panels = list(Panel)
     in_order = sorted(RUN_OPTIONS, key=lambda entry: (panels.index(entry.panel), entry.name != "data"))
@@ -136,6 +143,7 @@ def _command(models: Sequence[str], network_options: Sequence[NetworkOption] = (
         inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
         *(_parameter(entry) for entry in in_order if entry not in logging),
         *(_network_parameter(models, option) for option in network_options),
+        inspect.Parameter("jobs", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[Any, _JOBS]),
         *map(_parameter, logging),
     ]
     train.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -178,7 +186,7 @@ def title_of(model: str) -> str:
     return f"Options of --model {model}"
 
 
-def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[str, OptionValue], ...]) -> None:
+def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[str, OptionValue], ...]) -> int:
     """Train the plans that a command line describes."""
     note = values["note"]
     if note and len(note) > _LONGEST_NOTE:
@@ -195,11 +203,25 @@ def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[s
     store = store_at(values["tracking_uri"])
     experiment = stores.experiment_or_default(values["experiment"], store)
     target = stores.LogTarget(store, experiment, values["offline"])
+    if values["jobs"] is not None and len(plans) > 1:
+        return _train_at_once(plans, data, target, values)
     rest = {name: values[name] for name in ("name", "note", "reuse", "final", "keep_going")}
     for run_id in train_plans(plans, data, target, ConsoleReporter(), **rest):
         print_result(_outcome(target, run_id) if sys.stdout.isatty() else run_id)
     if sys.stdout.isatty():
         print_result(f"Next: {_next(target)}")
+    return 0
+
+
+def _train_at_once(plans: Sequence[RunPlan], data: Path | None, target: LogTarget, values: Mapping[str, Any]) -> int:
+    """Train several seeds as a sweep does, in processes of their own."""
+    from tracker.recording.sweep import open_sweep
+    from tracker.runs.sweeps import RunList
+
+    more: dict[str, Any] = {name: values[name] for name in ("jobs", "name", "note", "keep_going")}
+    with open_sweep(RunList(tuple(plans), is_final=values["final"]), data, target, ConsoleReporter(), **more) as opened:
+        log(str(opened))
+        return train_opened(opened, yes=True)
 
 
 def _outcome(target: LogTarget, run_id: str) -> str:

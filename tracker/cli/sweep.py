@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +16,8 @@ import typer
 import typer.main
 
 from tracker.cli.app import app, examples
-from tracker.cli.console import ConsoleReporter, log, print_error, print_result
+from tracker.cli.console import ConsoleReporter, log, print_result
+from tracker.cli.followed import follow, train_opened
 from tracker.cli.options import Jobs, Yes, from_table, parsed_by, store_at, whole_number
 from tracker.cli.run import CommandOfNetworks, RunCommand, flag_of, metavar_of, title_of
 from tracker.contained_files import read_regular
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from tracker.next_steps.command_line import Argv
     from tracker.recording.answering import Trained
     from tracker.recording.sweep import Sweep
-    from tracker.recording.workers import RunOutcome
     from tracker.report import Report
     from tracker.runs import RunOption
     from tracker.runs.sweep_file import SweepFile
@@ -50,7 +49,6 @@ _BESIDE_FILE = {  # options that don't say what is trained
     "plan", "data", "note", "experiment", "tracking_uri", "offline", "keep_going", "jobs", "backend", "address", "yes",
     "dry_run",
 }  # fmt: skip
-_ASKED_S = 600.0  # seconds from which on a person is asked before so much is trained
 
 
 class SweepCommand(RunCommand):
@@ -199,7 +197,7 @@ def _sweep(context: typer.Context, values: Mapping[str, Any], own: Mapping[str, 
                 for task in opened.missing.values():
                     print_result(task.name)
                 return 0
-            return _train(opened, yes=values["yes"])
+            return train_opened(opened, yes=values["yes"])
     except ValueError as error:
         context.fail(str(error))
 
@@ -216,13 +214,13 @@ def train_commands(
 
     status = 0
 
-    def follow(opened: Sweep) -> Trained:
+    def followed(opened: Sweep) -> Trained:
         nonlocal status
         log(str(opened))
-        status = max(status, _train(opened, yes=yes, show=show))
+        status = max(status, train_opened(opened, yes=yes, show=show))
         return Trained()
 
-    train(commands, follow, ConsoleReporter(), jobs=jobs)
+    train(commands, followed, ConsoleReporter(), jobs=jobs)
     return status
 
 
@@ -231,7 +229,7 @@ def train_for_answers(look: Callable[[], Report], budget: float, jobs: int | Non
     from tracker.recording.answering import answer_questions, train_commands
 
     def train(commands: Sequence[Argv], may_start: Callable[[], bool]) -> Trained:
-        return train_commands(commands, _followed, ConsoleReporter(), jobs=jobs, may_start=may_start)
+        return train_commands(commands, follow, ConsoleReporter(), jobs=jobs, may_start=may_start)
 
     answered = answer_questions(look, train, budget, log, jobs=jobs)
     for line in str(answered).splitlines():
@@ -273,70 +271,3 @@ def _read_file(context: typer.Context, file: Path, given: Mapping[str, Any]) -> 
     except OSError as error:
         raise TrackerError(f"{file} cannot be read ({error.strerror or error}): give a TOML file") from error
     return parse_sweep(text, str(file))
-
-
-def _is_wanted(opened: Sweep) -> bool:
-    """Ask a person before much is trained; return whether to start."""
-    if (opened.expected or 0.0) <= _ASKED_S or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return True
-    is_wanted = typer.confirm("Start?", default=True, err=True)
-    if not is_wanted:
-        log("nothing was trained")
-    return is_wanted
-
-
-def _train(opened: Sweep, *, yes: bool, show: Callable[[str], None] = print_result) -> int:
-    """Train a sweep, if a person wants that, and print the id of each run as soon as it is there."""
-    if not (yes or _is_wanted(opened)):
-        return 1
-    return 1 if _followed(opened, show).failures else 0
-
-
-def _followed(opened: Sweep, show: Callable[[str], None] = print_result) -> Trained:
-    """Train a sweep and print each run that has ended."""
-    from tracker.recording.answering import Trained
-
-    failed: list[RunOutcome] = []
-    new: list[str] = []
-    finished, total = 0, len(opened.tasks)
-    try:
-        for outcome in opened.train():
-            if outcome.error:
-                failed.append(outcome)
-                log(f"run {outcome.name} failed: {outcome.error}")
-                continue
-            finished += 1
-            new += [] if outcome.is_old else [str(outcome.run_id)]
-            line = f"{finished}/{total}  {outcome.name}: {_result(outcome)}"
-            if sys.stdout.isatty():
-                show(f"{line}  {outcome.run_id}") if not outcome.is_old else None
-            else:
-                if not outcome.is_old:
-                    log(line)
-                show(str(outcome.run_id))
-    except KeyboardInterrupt as error:
-        notice = f"interrupted: {finished} of {total} runs are finished; the same command continues"
-        log(notice)
-        error.add_note(notice)  # so that it is not said again
-        raise
-    if unsent := opened.upload():
-        log(unsent)
-    if failed:
-        names = [outcome.name for outcome in failed]
-        print_error(f"{len(failed)} of {total} runs failed: {_some(names)}; the same command tries them again")
-    return Trained(tuple(new), tuple(failed))
-
-
-def _some(names: Sequence[str]) -> str:
-    from tracker.wording import some
-
-    return some(names)
-
-
-def _result(outcome: RunOutcome) -> str:
-    """Return what a run came to, in a few words."""
-    from tracker.wording import fixed, percent
-
-    parts = [f"validation accuracy {percent(outcome.accuracy)}"] if outcome.accuracy is not None else []
-    parts += [f"loss {fixed(outcome.loss, 3)}"] if outcome.loss is not None else []
-    return f"{', '.join(parts)} ({fixed(outcome.seconds, 0)} s)"

@@ -229,10 +229,12 @@ def open_sweep(
     may_start: Callable[[], bool] = lambda: True,
     backend: str = BACKENDS[0],
     address: str | None = None,
+    name: str | None = None,
 ) -> Iterator[Sweep]:
     """Read the data, and see what of a plan there is already; nothing is trained yet.
 
     Before each run `may_start` is asked whether there is time for it; once there isn't, no further one is started.
+    `name` is that of all runs; by default each has its configuration's.
 
     Raises
     ------
@@ -268,7 +270,7 @@ def open_sweep(
         cluster = open_cluster(backend, address, jobs) if address is not None else None
         try:
             there = jobs or (cluster.size if cluster else None)
-            looked = _look(plan, plans, data, target, reporter, there, note, keep_going=keep_going)
+            looked = _look(plan, plans, data, target, reporter, there, note, keep_going=keep_going, name=name)
             opened = replace(looked, may_start=may_start, backend=backend, cluster=cluster, most=jobs)
             yield opened if backend == BACKENDS[0] else _on_cluster(opened, plans)
         finally:
@@ -296,12 +298,14 @@ def _look(
     note: str | None,
     *,
     keep_going: bool,
+    name: str | None = None,
 ) -> Sweep:
     """Read the data once for all runs, and divide the runs by what there is of each."""
     read_once = read_data(data, plans[0].spectrogram, reporter, plan=plans[0].data)
     named = [_named_plan(of_run, target) for of_run in plans]
     keys = _keys(named, read_once, reporter)
-    tasks = {key: RunTask(key, of_run, run_name(given)) for key, of_run, given in zip(keys, named, plans, strict=True)}
+    of_keys = zip(keys, named, plans, strict=True)
+    tasks = {key: RunTask(key, of_run, name or run_name(given)) for key, of_run, given in of_keys}
     logged = logged_runs(target)
     best = {key: run for key in tasks if (run := _first_of(logged.get(key, ()), target))}
     done = {key: run.run_id for key, run in best.items() if run.status is RunStatus.FINISHED}
