@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         export,
         load_runs,
         predict,
+        promote,
         read_table,
         rename,
         repair,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tracker.recording.evaluate import Evaluation
     from tracker.recording.gate import GateAnswer, gate
     from tracker.recording.predict import ClipPrediction, ClipPredictions
+    from tracker.recording.promote import Promotion
     from tracker.recording.reporter import LoggingReporter, PrintReporter, Reporter, SilentReporter
     from tracker.recording.reports import Comparison, Report, build_report, compare, log_report
     from tracker.recording.script_run import ScriptRun
@@ -55,6 +57,7 @@ __all__ = [
     "LoggingReporter",
     "Plateau",
     "PrintReporter",
+    "Promotion",
     "Report",
     "Reporter",
     "Run",
@@ -73,6 +76,7 @@ __all__ = [
     "load_runs",
     "log_report",
     "predict",
+    "promote",
     "read_table",
     "rename",
     "repair",
@@ -93,6 +97,7 @@ _NAMES = {  # where names are that `tracker.api` does not define
     "tracker.recording.evaluate": ("Evaluation",),
     "tracker.recording.gate": ("GateAnswer", "gate"),
     "tracker.recording.predict": ("ClipPrediction", "ClipPredictions"),
+    "tracker.recording.promote": ("Promotion",),
     "tracker.recording.reporter": ("LoggingReporter", "PrintReporter", "Reporter", "SilentReporter"),
     "tracker.recording.reports": ("Comparison", "Report", "build_report", "compare", "log_report"),
     "tracker.recording.script_run": ("ScriptRun",),

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from tracker.recording.answering import Answered
     from tracker.recording.evaluate import Evaluation
     from tracker.recording.predict import ClipPredictions
+    from tracker.recording.promote import Promotion
     from tracker.recording.reporter import Reporter
     from tracker.recording.script_run import ScriptRun
     from tracker.recording.sweep import Sweep, SweepResult
@@ -738,6 +739,41 @@ def export(
     reporter, store = checked_reporter(reporter), _store(tracking_uri)
     found = read_experiment_runs(store, _experiment(experiment, store), by_epoch=0)
     return export_run(chosen_run(found, id_of(run), reporter), found, store, to, folder, reporter)
+
+
+@names_for_flags()
+def promote(
+    run: str | Run,
+    tracking_uri: str | Path | None = None,
+    *,
+    name: str | None = None,
+    anyway: bool = False,
+    experiment: str | None = None,
+    reporter: Reporter | None = None,
+) -> Promotion:
+    """Register the kept model of a run with the alias ``best``, if the report says that its configuration is best.
+
+    Parameters
+    ----------
+    run : str or Run
+        A run, its id, a unique prefix of one, its name, or ``"best"``: the one that the report names.
+    name : str, optional
+        Of the registered model; by default the experiment's.
+    anyway : bool
+        Whether to do it though the report doesn't say so; the version records that.
+
+    Raises
+    ------
+    TrackerError
+        If the report doesn't say so, the run has no model, or the store refuses or is away.
+    """
+    from tracker.recording.kept_model import chosen_run
+    from tracker.recording.promote import promote_run
+
+    given = None if name is None else checked_line("name", name)
+    reporter, store = checked_reporter(reporter), _store(tracking_uri)
+    found = read_experiment_runs(store, _experiment(experiment, store), by_epoch=0)
+    return promote_run(chosen_run(found, id_of(run), reporter), found, store, given, anyway=anyway)
 
 
 @names_for_flags()

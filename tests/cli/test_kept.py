@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import yaml
+from mlflow import MlflowClient
 
 import tracker as api
 from tests.builders import write_tone
@@ -244,3 +245,24 @@ class TestExport:
         result = here("export", "best", "--to", "onnx")
         assert result.status == 1
         assert "pip install 'tracker-report[onnx]'" in result.err
+
+
+class TestPromote:
+    def test_without_a_winner_only_anyway_and_that_is_recorded(self, here: Tracker, folder: Path, run: Run) -> None:
+        refused = here("promote", "best")
+        assert refused.status == 1
+        assert "is not promoted: the report names no winner (One run: " in refused.err
+        result = here("promote", "best", "--anyway", "--name", "genres")
+        assert (result.status, result.out) == (0, "models:/genres@best\n"), result.err
+        version = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").get_model_version_by_alias("genres", "best")
+        assert version.run_id == run.run_id
+        assert version.description.startswith("One run: ")
+        assert version.tags["tracker.promoted_anyway"] == "true"
+
+    def test_the_winner_passes_and_another_run_is_refused(self, log_run: LogRun) -> None:
+        log_run("10" * 20, kernel_size="3", name="three")
+        log_run("11" * 20, kernel_size="5", name="five")
+        with pytest.raises(TrackerError, match=r"three .* is not promoted: the report names another one \(.* is best"):
+            api.promote("three")
+        with pytest.raises(TrackerError, match="features of run five"):  # which has no model
+            api.promote("best")

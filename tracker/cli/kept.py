@@ -1,4 +1,4 @@
-"""``tracker predict``, ``evaluate``, ``export``: what people do with the models that runs have kept."""
+"""``tracker predict``, ``evaluate``, ``export``, ``promote``: what people do with the models that runs have kept."""
 
 from __future__ import annotations
 
@@ -174,6 +174,42 @@ def export(
     reporter, found = ConsoleReporter(), _runs(experiment, tracking_uri)
     assert found.store is not None  # noqa: S101  (they were read from one)
     print_result(str(export_run(chosen_run(found, run, reporter), found, found.store, to, output, reporter)))
+
+
+@command(
+    "promote",
+    "Register a run's model as the best, if the report says so.",
+    "tracker promote best",
+    "tracker promote k7-lr0.0001-s0 --name genres",
+    "tracker promote 3f2a9c41 --anyway",
+)
+def promote(
+    *,
+    run: KeptRun,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", parser=decoded, show_default="the experiment's", help="Name of the registered model."
+        ),
+    ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Do it though the report does not say so; the version records that.")
+    ] = False,
+    experiment: Experiment = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Register a run's kept model in MLflow with the alias `best`, if the report says that its configuration is best.
+
+    The report's finding becomes the version's description. Prints the address that MLflow loads the model by.
+    """
+    from tracker.recording.kept_model import chosen_run
+    from tracker.recording.promote import promote_run
+
+    found = _runs(experiment, tracking_uri)
+    assert found.store is not None  # noqa: S101  (they were read from one)
+    done = promote_run(chosen_run(found, run, ConsoleReporter()), found, found.store, name, anyway=anyway)
+    log(f"version {done.version} of {done.name} is now best: {done.sentence}")
+    print_result(done.uri)
 
 
 def _runs(experiment: str | None, tracking_uri: str | None) -> ExperimentRuns:

@@ -288,6 +288,14 @@ class Store(Protocol):
         Raises as `change_run`.
         """
 
+    def register_model(
+        self, run_id: str, path: str, name: str, alias: str, description: str, tags: Mapping[str, str]
+    ) -> str:
+        """Register the model that a run logged at a path under a name, give it an alias, and return its version.
+
+        A run that has a version already keeps it. Raises `StoreError` if the store refuses or is away.
+        """
+
     def tag_experiment(self, experiment: str, tags: Mapping[str, str]) -> Mapping[str, str]:
         """Set tags of an experiment, over those of the same name, and return all that it has then.
 

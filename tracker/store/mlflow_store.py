@@ -144,6 +144,13 @@ class _MlflowStore:
 
         add_to_run(self.location, run_id, events, artifacts)
 
+    def register_model(
+        self, run_id: str, path: str, name: str, alias: str, description: str, tags: Mapping[str, str]
+    ) -> str:
+        from tracker.store.registry import register_model
+
+        return register_model(self.location, run_id, path, name, alias, description, tags)
+
     def log_report(self, experiment: str, run_id: str, page: bytes, verdict: str) -> None:
         from tracker.store.upload import log_report
 

@@ -151,5 +151,7 @@ class _ReadOnlyStore:
     def _refuse(self, *_arguments: object, **_named: object) -> NoReturn:
         raise StoreError(self._refusal)
 
-    check_usable = check_change = change_run = add_to_run = tag_experiment = open_upload = log_report = _refuse
+    check_usable = check_change = change_run = add_to_run = register_model = tag_experiment = open_upload = (
+        log_report
+    ) = _refuse
     save_model = set_aside = relocate = serve_ui = _refuse

@@ -160,6 +160,22 @@ class _Files(Struct):
     next_page_token: str | None = None
 
 
+class ModelVersion(Struct):
+    """A version of a registered model."""
+
+    name: str
+    version: str
+
+
+class _Versions(Struct):
+    model_versions: list[ModelVersion] | None = None
+    next_page_token: str | None = None
+
+
+class _VersionAnswer(Struct):
+    model_version: ModelVersion
+
+
 class _Nothing(Struct):
     """An answer of which nothing is needed."""
 
@@ -493,6 +509,55 @@ class ServerClient(Connection):
             if served is None and answer.status == NOT_FOUND:
                 raise ServerError(f"{_kept_at(uri)}, and it takes none itself; {_REMEDY}", NOT_FOUND) from error
             raise error
+
+    # ---- registry of models ----
+
+    def create_registered_model(self, name: str) -> None:
+        """Create a registered model."""
+        self.call("POST", f"{_API}/registered-models/create", _Nothing, name=name)
+
+    def search_model_versions(self, filter_string: str) -> list[ModelVersion]:
+        """Return all versions of registered models that match a filter."""
+        found: list[ModelVersion] = []
+
+        def ask(token: str | None) -> _Versions:
+            return self.call(
+                "GET",
+                f"{_API}/model-versions/search",
+                _Versions,
+                filter=filter_string,
+                max_results=200,
+                page_token=token,
+            )
+
+        def new_in(page: _Versions) -> int:
+            found.extend(page.model_versions or ())
+            return len(page.model_versions or ())
+
+        for _ in self.pages(ask, new_in):
+            pass
+        return found
+
+    def create_model_version(
+        self, name: str, source: str, run_id: str, tags: Mapping[str, str], description: str
+    ) -> ModelVersion:
+        """Create a version of a registered model."""
+        about = {"run_id": run_id, "tags": _rows(tags.items()), "description": description}
+        endpoint = f"{_API}/model-versions/create"
+        return self.call("POST", endpoint, _VersionAnswer, name=name, source=source, **about).model_version
+
+    def update_model_version(self, name: str, version: str, description: str) -> None:
+        """Set the description of a version."""
+        endpoint = f"{_API}/model-versions/update"
+        self.call("PATCH", endpoint, _Nothing, name=name, version=version, description=description)
+
+    def set_model_version_tag(self, name: str, version: str, key: str, value: str) -> None:
+        """Set a tag of a version."""
+        self.call("POST", f"{_API}/model-versions/set-tag", _Nothing, name=name, version=version, key=key, value=value)
+
+    def set_registered_model_alias(self, name: str, alias: str, version: str) -> None:
+        """Give a version an alias, which no other version of the model has then."""
+        self.call("POST", f"{_API}/registered-models/alias", _Nothing, name=name, alias=alias, version=version)
 
     def _check_size(self, uri: str, path: str, size: int) -> None:
         if size > _LARGEST_UPLOAD:
