@@ -258,10 +258,10 @@ def train_next(
         If there are no runs, or as in `sweep`. A run that fails is among `trained.failures`.
     """
     from tracker.recording.answering import Trained, answer_questions, checked_seconds, train_commands
-    from tracker.recording.reporter import WarnOnce
+    from tracker.recording.reporter import SayOnce
     from tracker.recording.reports import Report, build_report
 
-    reporter, seconds = WarnOnce(checked_reporter(reporter)), checked_seconds(budget)
+    reporter, seconds = SayOnce(checked_reporter(reporter)), checked_seconds(budget)
     store = _store(tracking_uri)
     name = _experiment(experiment, store)
     question: dict[str, Any] = {"metric": metric, "minimise": minimise, "alpha": alpha, "margin": margin}

@@ -60,7 +60,8 @@ class TestHelp:
 
 
 def test_an_argument_is_shown_as_other_programs_show_it(tracker: Tracker) -> None:
-    assert tracker("compare", "--help").out.startswith("Usage: tracker compare [OPTIONS] RUN RUN [RESULTS]\n")
+    for usage in ("compare [OPTIONS] RUN RUN [RESULTS]", "delete [OPTIONS] RUN...", "tag [OPTIONS] RUN NAME=VALUE..."):
+        assert tracker(usage.split()[0], "--help").out.startswith(f"Usage: tracker {usage}\n")
 
 
 @pytest.mark.parametrize(("words", "shown"), [("", "Usage: tracker [OPTIONS]"), ("data", "Usage: tracker data ")])

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+import tracker as api
 from tests.builders import make_run
+from tests.cli.conftest import logger_in
+from tests.running import Collected
 from tracker.next_steps.command_line import read_command
 from tracker.recording.answering import Answered, Ending, Trained, answer_questions, seconds_of
 from tracker.recording.workers import RunOutcome
@@ -20,6 +23,7 @@ from tracker.training.networks import parse_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from tracker.next_steps.command_line import Argv
 
@@ -107,6 +111,21 @@ class TestRounds:
         lab = Laboratory(lambda _: 0.5)
         assert str(lab.answer(60)).startswith("No run has finished yet, so no further run is suggested. Nothing")
         assert lab.answer(60).ending is Ending.NO_SUGGESTION
+
+
+class TestDoor:
+    def test_python_answers_as_the_command_line_does(self, work: Path) -> None:
+        log_run = logger_in(work)
+        for kernel in "35":
+            log_run("1" * 17 + "011", kernel_size=kernel)
+        answered = api.train_next("1s", reporter=(said := Collected()))
+        assert answered.ending is Ending.SPENT
+        assert "since a run takes about 9 s. Nothing was trained." in str(answered)
+        assert said.messages == []
+        with pytest.raises(ValueError, match="budget must be a time above 0 such as 30m"):
+            api.train_next("soon")
+        with pytest.raises(ValueError, match="budget must be a time such as '30m' or seconds above 0, got 0"):
+            api.train_next(0)
 
 
 class TestBudget:

@@ -92,6 +92,11 @@ class TestOwnRun:
         assert set(shown(store)) == {"ours", "other"}
         delete_run("ours", store, "tracker", Collected())
         assert set(shown(store)) == {"other"}
+        MlflowClient(store.uri).restore_run(run_id)
+        reporter = Collected()
+        rename_run("ours", "other", store, "tracker", reporter)
+        assert reporter.warnings == ["another run is called other too: name each by its id"]
+        delete_run(run_id, store, "tracker", reporter)
         with pytest.raises(TrackerError, match="no run has the id or name 'another'"):
             delete_run("another", store, "tracker", Collected())
 

@@ -75,8 +75,9 @@ class _Answering(typer._click.core.Command):  # noqa: SLF001  (what both kinds o
                 context.fail(f"{name} was given {'twice' if times == 2 else f'{times} times'}")
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
-        """Return the parts of the usage line, with ``RUN`` for Typer's ``{RUN}``."""
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        """Return the parts of the usage line, with ``RUN`` for Typer's ``{RUN}``, ``RUN...`` for ``{RUN...}...``."""
+        pieces = super().collect_usage_pieces(ctx)
+        return [piece.replace("...}...", "...").strip("{}") for piece in pieces]
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write a section for each panel of parameters, in the order of their first ones; "Options" is last."""

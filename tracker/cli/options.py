@@ -230,6 +230,8 @@ def _param_names(help_text: str) -> Any:
 def tag_wanted(text: str) -> tuple[str, str | None]:
     """Return the name and the value of ``NAME=VALUE``; of ``NAME`` alone any value will do, which None stands for."""
     name, equals, value = decoded(text).partition("=")
+    if not name:
+        raise ValueError(f"a tag must have a name before =, got {shown(decoded(text))}")
     check_line("the tag", name, _LONGEST_METRIC)
     return name, value if equals else None
 

@@ -227,9 +227,12 @@ def train_commands(
 def train_for_answers(look: Callable[[], Report], budget: float, jobs: int | None) -> int:
     """Train what would tell most until the questions are answered or so many seconds are spent; return the status."""
     from tracker.recording.answering import answer_questions, train_commands
+    from tracker.recording.reporter import SayOnce
+
+    reporter = SayOnce(ConsoleReporter())  # each round reads the same data
 
     def train(commands: Sequence[Argv], may_start: Callable[[], bool]) -> Trained:
-        return train_commands(commands, follow, ConsoleReporter(), jobs=jobs, may_start=may_start)
+        return train_commands(commands, follow, reporter, jobs=jobs, may_start=may_start)
 
     answered = answer_questions(look, train, budget, log, jobs=jobs)
     for line in str(answered).splitlines():

@@ -69,6 +69,8 @@ def _change(run: str, change: Change, done: str, store: Store, experiment: str, 
         target = found.find(run)
     except TrackerError as error:
         raise _deleted_before(run, store, experiment, again=isinstance(change, Deleted)) or error from error
+    if isinstance(change, Renamed) and any(other.name == change.name for other in found if other is not target):
+        reporter.warn(f"another run is called {change.name} too: name each by its id")
     journal = journal_of(target, store)
     if journal is None or journal.is_deleted:  # if it was, it was brought back in its store
         if target.status is RunStatus.RUNNING and isinstance(change, Deleted):

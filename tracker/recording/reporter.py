@@ -101,13 +101,20 @@ class PrintReporter(SilentReporter):
         self.log(f"warning: {message}")
 
 
-class WarnOnce:
-    """Passes everything on to another reporter, a warning once."""
+class SayOnce:
+    """Passes everything on to another reporter, each message and each warning once."""
 
     def __init__(self, reporter: Reporter) -> None:
-        self.log, self.progress, self.epochs = reporter.log, reporter.progress, reporter.epochs
-        self._warn = reporter.warn
+        self.progress, self.epochs = reporter.progress, reporter.epochs
+        self._log, self._warn = reporter.log, reporter.warn
+        self._logged: set[str] = set()
         self._warned: set[str] = set()
+
+    def log(self, message: str) -> None:
+        """Pass a message on unless it was."""
+        if message not in self._logged:
+            self._logged.add(message)
+            self._log(message)
 
     def warn(self, message: str) -> None:
         """Pass a warning on unless it was."""

@@ -26,7 +26,7 @@ from tracker.recording.backends import open_cluster
 from tracker.recording.cluster import ClusterSweep, Joining
 from tracker.recording.devices import visible_devices
 from tracker.recording.parent_run import parent_run
-from tracker.recording.reporter import TRAINING, WarnOnce
+from tracker.recording.reporter import TRAINING, SayOnce
 from tracker.recording.stores import (
     HOST_TAG,
     command_on,
@@ -256,7 +256,7 @@ def open_sweep(
         raise ValueError(f"a sweep trains with one Keras backend, got {' and '.join(backends)}: start a sweep for each")
     target.store.check_usable()
     use_backend(plans[0].configuration.keras_backend)
-    reporter = WarnOnce(reporter)  # many runs have one thing wrong with them
+    reporter = SayOnce(reporter)  # many runs have one thing wrong with them
     for of_run in plans:
         warn_of_idle_options(of_run, reporter)
     folder = journals_folder(target.store)
