@@ -22,7 +22,7 @@ LEVELS = (
     ("study",),
     ("wording",),
     ("conclusions",),
-    ("answers", "next_steps"),
+    ("audit", "answers", "next_steps"),
     ("report",),
 )
 """The pure core, from the bottom up: each room imports what stands before it."""

@@ -12,6 +12,7 @@ TYPE_CHECKING = False  # as type checkers know it; importing `typing` would take
 if TYPE_CHECKING:
     from tracker import replay, statistics
     from tracker.api import (
+        check_data,
         close,
         delete,
         evaluate,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     )
     from tracker.errors import TrackerError
     from tracker.recording.answering import Answered
+    from tracker.recording.data_check import DataCheck
     from tracker.recording.evaluate import Evaluation
     from tracker.recording.gate import GateAnswer, gate
     from tracker.recording.predict import ClipPrediction, ClipPredictions
@@ -50,6 +52,7 @@ __all__ = [
     "ClipPrediction",
     "ClipPredictions",
     "Comparison",
+    "DataCheck",
     "Evaluation",
     "ExperimentRuns",
     "Fold",
@@ -67,6 +70,7 @@ __all__ = [
     "TrackerError",
     "__version__",
     "build_report",
+    "check_data",
     "close",
     "compare",
     "delete",
@@ -94,6 +98,7 @@ __all__ = [
 _NAMES = {  # where names are that `tracker.api` does not define
     "tracker.errors": ("TrackerError",),
     "tracker.recording.answering": ("Answered",),
+    "tracker.recording.data_check": ("DataCheck",),
     "tracker.recording.evaluate": ("Evaluation",),
     "tracker.recording.gate": ("GateAnswer", "gate"),
     "tracker.recording.predict": ("ClipPrediction", "ClipPredictions"),

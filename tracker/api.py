@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date
 
+    from tracker.audit.findings import DataCheck
     from tracker.next_steps.command_line import Argv
     from tracker.recording.answering import Answered
     from tracker.recording.evaluate import Evaluation
@@ -774,6 +775,31 @@ def promote(
     reporter, store = checked_reporter(reporter), _store(tracking_uri)
     found = read_experiment_runs(store, _experiment(experiment, store), by_epoch=0)
     return promote_run(chosen_run(found, id_of(run), reporter), found, store, given, anyway=anyway)
+
+
+@names_for_flags()
+def check_data(data: str | Path | None = None, *, reporter: Reporter | None = None, **options: Any) -> DataCheck:
+    """Check a data set before anything is trained on it: copies, wrong labels, groups that the split cuts.
+
+    Parameters
+    ----------
+    data, reporter
+        As in `train`.
+    **options
+        What says how the data is read and divided, as in `train`: ``fold=(1, 5)``, ``group_by=…``.
+
+    Raises
+    ------
+    DataError
+        If there is no such data.
+    """
+    from tracker.recording.data_check import check
+
+    place = None if data is None else checked_path("data", data)
+    for name in options.keys() - LOGGED_OPTIONS.keys():
+        near = get_close_matches(name, LOGGED_OPTIONS, n=1, cutoff=NEAR_WORD)
+        raise ValueError(f"tracker.check_data has no option {name!r}" + (f": did you mean {near[0]}?" if near else ""))
+    return check(place, plan_with(options), checked_reporter(reporter))
 
 
 @names_for_flags()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 import typer.main
 
-from tracker.cli import changes, gate, kept, recovery, results, run, sweep  # noqa: F401  (each adds its commands)
+from tracker.cli import changes, data, gate, kept, recovery, results, run, sweep  # noqa: F401  (each adds its commands)
 from tracker.cli.app import app
 from tracker.cli.console import describe_os_error, prepare_streams, print_error
 from tracker.errors import TrackerError

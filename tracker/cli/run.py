@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.main
 
-from tracker.cli.app import SETTINGS, Command, Group, app, examples
-from tracker.cli.console import ConsoleReporter, log, print_document, print_result
+from tracker.cli.app import Command, app, examples
+from tracker.cli.console import ConsoleReporter, log, print_result
 from tracker.cli.followed import train_opened
-from tracker.cli.options import JOBS, from_table, number, parsed_by, store_at, whole_number
+from tracker.cli.options import JOBS, from_table, parsed_by, store_at, whole_number
 from tracker.errors import TrackerError
-from tracker.runs import RUN_OPTIONS, SEEDS, Configuration, Panel, Range, plan_with, plans_under
+from tracker.runs import RUN_OPTIONS, Configuration, Panel, plan_with, plans_under
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -247,33 +247,3 @@ def _next(target: LogTarget) -> str:
     is_default = target.experiment == where_from(target.store).experiment
     named = [] if is_default else ["--experiment", target.experiment]
     return command_on(target.store, Path.cwd(), "report", "--output", "report.html", *named)
-
-
-_DATA_EXAMPLES = examples("tracker data demo genres", "tracker run --data genres/manifest.csv")
-
-data_app = typer.Typer(cls=Group, context_settings=SETTINGS, rich_markup_mode=None)
-app.add_typer(data_app, name="data")
-
-
-@data_app.callback(invoke_without_command=True, epilog=_DATA_EXAMPLES)
-def data(context: typer.Context) -> None:
-    """Write the demo set."""
-    if context.invoked_subcommand is None:
-        print_document(f"{context.get_help()}\n")
-
-
-@data_app.command(cls=Command, epilog=_DATA_EXAMPLES, short_help="Write the built-in demo set as audio files.")
-def demo(
-    *,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write to.")],
-    artists: Annotated[int, whole_number("Artists per genre", Range(least=2, most=1_000))] = 10,
-    clips: Annotated[int, whole_number("Clips per artist", Range(least=1, most=1_000))] = 3,
-    seconds: Annotated[float, number("Length of a clip", Range(least=1, most=600), "SECONDS")] = 30.0,
-    seed: Annotated[int, whole_number("Seed of the whole set", SEEDS)] = 0,
-) -> None:
-    """Write the built-in, synthetic demo set to a folder as audio files; prints the path of its manifest."""
-    from tracker.data.demo import DemoSettings, write_demo
-
-    with ConsoleReporter().progress("making the demo set", None) as progress:
-        manifest = write_demo(folder, DemoSettings(artists, clips, seconds, seed), progress)
-    print_result(str(manifest))

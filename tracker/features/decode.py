@@ -22,6 +22,7 @@ import os
 import platform
 import re
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 from typing import IO, TYPE_CHECKING
@@ -49,7 +50,7 @@ from tracker.features.containers import (
 from tracker.runs import Range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -58,6 +59,7 @@ DECODING_VERSION = 1  # increased with every change that gives a file other samp
 BLOCK_FRAMES = 1 << 20  # decoded at a time, so that a damaged header cannot decide how much memory is used
 UNKNOWN_FRAMES = 1 << 62  # libsndfile gives counts from here on if a file does not declare its length
 SILENCE = 1e-4  # amplitude below which a clip is silent, of full scale: −80 dB, three steps of 16-bit audio
+FULL_SCALE = 0.999  # magnitude from which three samples in a row are clipped
 LOUDEST = 1e12  # magnitude of a sample; beyond it, its power would exceed the range of float32
 RATES = Range(least=1_000, most=1_000_000)  # Hz: a header that says less makes gigabytes of a small file
 MOST_SAMPLES = 1_000_000_000  # of a clip, as it is and resampled: 12 hours at 22,050 Hz
@@ -75,12 +77,26 @@ _MOST_TRIMMED = 2 * 1_152 + 576 + 2_304  # samples of an mp3 that an encoder add
 _DECLARED = re.compile(r"^ *data(?: size)? *: (\d+) \(should be (\d+)\)", re.MULTILINE | re.IGNORECASE)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sound:
+    """All of a file's sound, as it is in it."""
+
+    samples: NDArray[np.float32]  # mono, full scale at ±1
+    rate: int  # Hz
+    channels: int
+    clipped: int  # frames among three or more in a row at full scale, in any channel
+
+
 class AudioFault(DataError):  # noqa: N818  (a fault is collected as a value first)
     """An audio file that cannot be used; the reason is to be read after its name: ``silent throughout``."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class SilentFault(AudioFault):
+    """A file that can be read but has nothing to hear."""
 
 
 def read_audio(file: Path, sr: int) -> NDArray[np.float32]:
@@ -92,17 +108,26 @@ def read_audio(file: Path, sr: int) -> NDArray[np.float32]:
         If the file is missing, not readable as audio, a pointer to a file elsewhere, empty, truncated or silent, or
         contains NaN or infinite samples.
     """
+    return resampled(decode(file, sr), sr)
+
+
+def decode(file: Path, sr: int) -> Sound:
+    """Return all of a file's sound at its own rate; raises as `read_audio`, but for silence."""
     with _opened(file) as raw:
-        samples, rate = _decoded(raw, sr)
-    if not len(samples):
+        sound = _decoded(raw, sr)
+    if not len(sound.samples):
         raise AudioFault("contains no sound: 0 samples")
-    if not -LOUDEST < samples.min() <= samples.max() < LOUDEST:
+    if not -LOUDEST < sound.samples.min() <= sound.samples.max() < LOUDEST:
         raise AudioFault("contains samples that are NaN, infinite or above 1e12")
-    if rate != sr:
-        samples = soxr.resample(samples, rate, sr, quality="HQ")
+    return sound
+
+
+def resampled(sound: Sound, sr: int) -> NDArray[np.float32]:
+    """Return the samples at a rate of `sr` Hz; raise `SilentFault` if there is nothing to hear."""
+    samples = sound.samples if sound.rate == sr else soxr.resample(sound.samples, sound.rate, sr, quality="HQ")
     # At any offset, and after resampling, which removes what is above half the rate.
     if not len(samples) or np.ptp(samples) / 2 < SILENCE:
-        raise AudioFault(f"silent: below −{-20 * np.log10(SILENCE):.0f} dB of full scale throughout")
+        raise SilentFault(f"silent: below −{-20 * np.log10(SILENCE):.0f} dB of full scale throughout")
     return samples
 
 
@@ -133,7 +158,7 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
         raise AudioFault(_access_reason(file, error)) from error
 
 
-def _decoded(raw: IO[bytes], sr: int) -> tuple[NDArray[np.float32], int]:
+def _decoded(raw: IO[bytes], sr: int) -> Sound:
     """Return all of a file's samples and their rate in Hz."""
     form, begin = form_of(raw)
     if form in FOREIGN:
@@ -153,10 +178,13 @@ def _decoded(raw: IO[bytes], sr: int) -> tuple[NDArray[np.float32], int]:
     if form is Form.OGG and not all(map(_ogg_ends, streams)):
         raise AudioFault("truncated: its last page is missing")
     parts = [_by_libsndfile(None if stream == content else stream, raw, form, sr) for stream in streams]
-    rates = {rate for _, rate in parts}
+    rates = sorted({part.rate for part in parts})
     if len(rates) > 1:
-        raise AudioFault(f"made of files of different sample rates ({', '.join(map(str, sorted(rates)))} Hz)")
-    return np.concatenate([samples for samples, _ in parts]), rates.pop()
+        raise AudioFault(f"made of files of different sample rates ({', '.join(map(str, rates))} Hz)")
+    if len(parts) == 1:
+        return parts[0]
+    samples = np.concatenate([part.samples for part in parts])
+    return Sound(samples, rates[0], max(part.channels for part in parts), sum(part.clipped for part in parts))
 
 
 def _check_sizes(raw: IO[bytes]) -> None:
@@ -171,7 +199,7 @@ def _check_sizes(raw: IO[bytes]) -> None:
         )
 
 
-def _mpeg(content: bytes, raw: IO[bytes] | None, sr: int) -> tuple[NDArray[np.float32], int]:
+def _mpeg(content: bytes, raw: IO[bytes] | None, sr: int) -> Sound:
     """Decode MPEG audio: the file itself if a decoder would read all of it, else its frames with their real count."""
     stream = mpeg_stream(content)
     if not stream:
@@ -180,15 +208,14 @@ def _mpeg(content: bytes, raw: IO[bytes] | None, sr: int) -> tuple[NDArray[np.fl
         raise AudioFault(f"truncated or damaged: {stream.damage}")
     is_whole = raw and stream.declared is not None and stream.declared >= stream.frames
     with _quiet_decoder():
-        samples, rate = _by_libsndfile(None if is_whole else stream.countable(), raw, Form.MPEG, sr)
-    if len(samples) < stream.samples - _MOST_TRIMMED:
-        raise AudioFault(f"truncated or damaged: only {len(samples)} of {stream.samples} samples can be decoded")
-    return samples, rate
+        sound = _by_libsndfile(None if is_whole else stream.countable(), raw, Form.MPEG, sr)
+    decoded = len(sound.samples)
+    if decoded < stream.samples - _MOST_TRIMMED:
+        raise AudioFault(f"truncated or damaged: only {decoded} of {stream.samples} samples can be decoded")
+    return sound
 
 
-def _by_libsndfile(
-    content: bytes | None, raw: IO[bytes] | None, form: Form, sr: int
-) -> tuple[NDArray[np.float32], int]:
+def _by_libsndfile(content: bytes | None, raw: IO[bytes] | None, form: Form, sr: int) -> Sound:
     """Decode bytes, or else an open file: by its descriptor, since libsndfile takes some for another by their names."""
     try:
         if content is None and raw:
@@ -208,11 +235,11 @@ def _by_libsndfile(
             raise AudioFault(f"truncated: {declared[2]} of {declared[1]} bytes of sound are present")
         rate = sound.samplerate
         _check_rate(rate)
-        samples = _read_all(sound, int(MOST_SAMPLES * min(1.0, rate / sr)))
+        read = _read_all(sound, int(MOST_SAMPLES * min(1.0, rate / sr)))
         is_guess = sound.subtype == "MPEG_LAYER_II"
-        if len(samples) < sound.frames and not is_guess:
-            raise AudioFault(f"truncated or damaged: only {len(samples)} of {sound.frames} samples can be decoded")
-    return samples, rate
+        if len(read.samples) < sound.frames and not is_guess:
+            raise AudioFault(f"truncated or damaged: only {len(read.samples)} of {sound.frames} samples can be decoded")
+    return read
 
 
 def _check_rate(rate: int) -> None:
@@ -220,20 +247,20 @@ def _check_rate(rate: int) -> None:
         raise AudioFault(f"its sample rate must be {RATES} Hz, got {rate}")
 
 
-def _by_pyav(raw: IO[bytes], form: Form, sr: int) -> tuple[NDArray[np.float32], int]:
+def _by_pyav(raw: IO[bytes], form: Form, sr: int) -> Sound:
     """Decode what libsndfile does not know, if PyAV is installed."""
     raw.seek(0)
     name = codec_name(form, raw.read(_SHORT) if form is not Form.MP4 else raw.read())
     try:
-        from tracker.features.pyav import decode
+        from tracker.features.pyav import decode_blocks
     except ImportError as error:
         raise AudioFault(f"{name}, which takes PyAV to read: {EXTRA}") from error
     raw.seek(0)
-    samples, rate, fault = decode(raw, lambda rate: int(MOST_SAMPLES * min(1.0, rate / sr)))
+    blocks, rate, fault = decode_blocks(raw, lambda rate: int(MOST_SAMPLES * min(1.0, rate / sr)))
     if fault:
         raise AudioFault(f"{name}: {fault}")
     _check_rate(rate)
-    return samples, rate
+    return _joined(blocks, rate)
 
 
 _quiet_lock = Lock()
@@ -271,20 +298,37 @@ def _c_streams() -> tuple[ctypes.c_void_p, int] | None:
     return (ctypes.c_void_p.in_dll(library, name), nowhere) if nowhere else None
 
 
-def _read_all(sound: soundfile.SoundFile, most: int) -> NDArray[np.float32]:
+def _read_all(sound: soundfile.SoundFile, most: int) -> Sound:
     if sound.frames >= UNKNOWN_FRAMES:
         raise AudioFault("truncated or damaged: how long it is cannot be found out")
-    blocks: list[NDArray[np.float32]] = []
     size = max(1, BLOCK_FRAMES // sound.channels)
-    try:
-        while not blocks or len(blocks[-1]) == size:  # after a short block, ogg would continue behind a hole
+    return _joined(_blocks(sound, size, most), sound.samplerate)
+
+
+def _blocks(sound: soundfile.SoundFile, size: int, most: int) -> Iterator[NDArray[np.float32]]:
+    """Yield what is decoded, each of shape (n_frames, n_channels)."""
+    count, block = 0, None
+    while block is None or len(block) == size:  # after a short block, ogg would continue behind a hole
+        try:
             block = sound.read(size, dtype="float32", always_2d=True)
-            blocks.append(block.mean(axis=1) if sound.channels > 1 else block[:, 0])
-            if sum(map(len, blocks)) > most:
-                raise AudioFault(f"longer than {most:,} samples; cut it into shorter files")
-    except soundfile.LibsndfileError as error:
-        raise AudioFault("truncated or damaged: decoding stops before its end") from error
-    return np.concatenate(blocks)
+        except soundfile.LibsndfileError as error:
+            raise AudioFault("truncated or damaged: decoding stops before its end") from error
+        count += len(block)
+        if count > most:
+            raise AudioFault(f"longer than {most:,} samples; cut it into shorter files")
+        yield block
+
+
+def _joined(blocks: Iterable[NDArray[np.float32]], rate: int) -> Sound:
+    """Return the sound of blocks of shape (n_frames, n_channels)."""
+    parts, clipped, channels = [np.zeros(0, np.float32)], 0, 1
+    for block in blocks:
+        channels = block.shape[1]
+        parts.append(block.mean(axis=1) if channels > 1 else block[:, 0])
+        if block.size and (block.max() >= FULL_SCALE or block.min() <= -FULL_SCALE):
+            is_full = np.abs(block) >= FULL_SCALE
+            clipped += int((is_full[:-2] & is_full[1:-1] & is_full[2:]).any(axis=1).sum())
+    return Sound(np.concatenate(parts), rate, channels, clipped)
 
 
 def _ogg_ends(content: bytes) -> bool:

@@ -35,7 +35,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeVar
 
 import numpy as np
 import scipy.fft
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 Image = NDArray[np.float16]
+T = TypeVar("T")
 
 FEATURES_VERSION = 2  # increased with every change of the feature code that changes values, or how they are stored
 BLOCK_FRAMES = 64  # transformed at a time: of 16, 32, 64, 128 and 256 the fastest
@@ -156,19 +157,26 @@ def extract(
     """
     give_librosa_a_folder(cache)
     images, mapped = ImageCache(cache, settings), _may_map(len(files))
-    pool = ThreadPoolExecutor(_cores())
-    try:
-        futures = [pool.submit(_image, path, clip, settings, images, mapped=mapped) for path, clip in files]
-        for done, _ in enumerate(as_completed(futures), start=1):
-            if progress:
-                progress(done, len(files))
-        results = [future.result() for future in futures]
-    finally:
-        pool.shutdown(cancel_futures=True)  # or an interrupt would wait for all that are left
+    results = in_threads(lambda path, clip: _image(path, clip, settings, images, mapped=mapped), files, progress)
     if warn:
         for fault in images.faults:
             warn(fault)
     return results
+
+
+def in_threads(
+    work: Callable[[Path, str], T], files: Sequence[tuple[Path, str]], progress: Callable[[int, int], None] | None
+) -> list[T]:
+    """Return what `work` makes of each file and its hash, in their order; a thread for each core."""
+    pool = ThreadPoolExecutor(_cores())
+    try:
+        futures = [pool.submit(work, path, clip) for path, clip in files]
+        for done, _ in enumerate(as_completed(futures), start=1):
+            if progress:
+                progress(done, len(files))
+        return [future.result() for future in futures]
+    finally:
+        pool.shutdown(cancel_futures=True)  # or an interrupt would wait for all that are left
 
 
 def stream(files: Iterable[Path], settings: Spectrogram, cache: Path) -> Iterator[Image | AudioFault]:

@@ -22,8 +22,12 @@ MOST_MISSING = 0.1  # seconds by which containers round or pad their durations
 av.logging.set_level(None)  # FFmpeg's own lines go nowhere
 
 
-def decode(file: IO[bytes], most_samples: Callable[[int], int]) -> tuple[NDArray[np.float32], int, str | None]:
-    """Return the mono samples of an open file, their rate in Hz, and why they are not all there, or None.
+def decode_blocks(
+    file: IO[bytes], most_samples: Callable[[int], int]
+) -> tuple[list[NDArray[np.float32]], int, str | None]:
+    """Return an open file's samples in blocks of shape (n_frames, n_channels), their rate in Hz, and what is missing.
+
+    The last is a reason, None if all is there.
 
     `most_samples` gives how many may be read at a rate.
     """
@@ -40,7 +44,7 @@ def decode(file: IO[bytes], most_samples: Callable[[int], int]) -> tuple[NDArray
             for frame in container.decode(audio=0) if not fault else ():
                 rate = rate or frame.sample_rate
                 for converted in planes.resample(frame):
-                    blocks.append(converted.to_ndarray().mean(axis=0, dtype=np.float32))
+                    blocks.append(converted.to_ndarray().T.astype(np.float32, copy=False))
                     count += len(blocks[-1])
                 if count > most_samples(rate):
                     fault = f"longer than {most_samples(rate):,} samples; cut it into shorter files"
@@ -51,7 +55,7 @@ def decode(file: IO[bytes], most_samples: Callable[[int], int]) -> tuple[NDArray
         fault = "its sample rate or number of channels changes midway"
     if not fault and declared and count / rate < declared - MOST_MISSING:
         fault = f"truncated: {count / rate:.1f} of {declared:.1f} s can be decoded"
-    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32), rate, fault
+    return blocks, rate, fault
 
 
 def _seconds(container: InputContainer) -> float | None:

@@ -163,12 +163,7 @@ def read_data(
     with the number of classes before all audio is read.
     """
     _check_clock(time.localtime().tm_year)
-    if data is None and plan != DataPlan():
-        given = ", ".join(entry.flag for entry in options_of(DataPlan) if getattr(plan, entry.name) is not None)
-        raise DataError(f"{given} says how data of your own is read, and none was given; add --data")
-    dataset = read_dataset(data, plan) if data else _demo_set(reporter)
-    for note in dataset.notes:
-        reporter.warn(note)
+    dataset = find_dataset(data, reporter, plan)
     if on_classes:
         on_classes(len(dataset.classes))
     with reporter.progress("reading", len(dataset.clips)) as progress:
@@ -176,6 +171,17 @@ def read_data(
     images = _images(dataset, hashes, spectrogram, reporter)
     usable = dataset.without(clip.path for clip in dataset.clips if clip.path not in images)
     return ReadData(usable, hashes, images, fingerprint(usable, hashes))
+
+
+def find_dataset(data: Path | None, reporter: Reporter, plan: DataPlan = ANY_DATA) -> Dataset:
+    """Return a dataset before any audio is read; what a person must know of it is a warning."""
+    if data is None and plan != DataPlan():
+        given = ", ".join(entry.flag for entry in options_of(DataPlan) if getattr(plan, entry.name) is not None)
+        raise DataError(f"{given} says how data of your own is read, and none was given; add --data")
+    dataset = read_dataset(data, plan) if data else _demo_set(reporter)
+    for note in dataset.notes:
+        reporter.warn(note)
+    return dataset
 
 
 def _check_clock(year: int) -> None:
@@ -209,7 +215,7 @@ def _folder_of_process() -> Path:
 def _demo_set(reporter: Reporter) -> Dataset:
     from tracker.data.demo import demo_dataset
 
-    reporter.log("no data given: training on the built-in demo set (5 genres by 10 synthetic artists, 150 clips)")
+    reporter.log("no data given: using the built-in demo set (5 genres by 10 synthetic artists, 150 clips)")
     with reporter.progress("making the demo set", None) as progress:
         return demo_dataset(cache_folder(), progress)
 

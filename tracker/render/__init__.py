@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tracker.render.data_check import render_data_check_html, render_data_check_json
     from tracker.render.documents import (
         Listening,
         Sound,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from tracker.render.tabular import render_csv, render_latex
     from tracker.render.view_model import ClipsView, ComparisonView, view_comparison
 
-_MODULES = ("json_document", "tabular", "view_model", "documents", "json_schema", "pdf", "model_card")
+_MODULES = ("json_document", "data_check", "tabular", "view_model", "documents", "json_schema", "pdf", "model_card")
 
 __all__ = [
     "ClipsView",
@@ -46,6 +47,8 @@ __all__ = [
     "render_comparison",
     "render_comparison_json",
     "render_csv",
+    "render_data_check_html",
+    "render_data_check_json",
     "render_description",
     "render_gate_json",
     "render_html",

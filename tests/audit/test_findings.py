@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tracker.audit.findings import (
+    CLASS_COLUMNS,
+    FINDING_COLUMNS,
+    DataCheck,
+    Kind,
+    MeasuredClip,
+    class_rows,
+    find,
+    finding_rows,
+)
+from tracker.runs.measures import Measures, Unusable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_number = count()
+
+
+def clip(
+    path: str,
+    label: str = "rock",
+    group: str | None = None,
+    part: str | None = "train",
+    *,
+    content: str | None = None,
+    sound: str | None = None,
+    words: Sequence[int] = (),
+    seconds: float = 30.0,
+    rate: int = 22_050,
+    channels: int = 1,
+    clipped: float = 0.0,
+    unusable: Unusable | None = None,
+) -> MeasuredClip:
+    own = f"only in clip {next(_number)}"
+    measures = Measures(seconds, rate, channels, clipped, sound or own, np.array(words, np.uint32))
+    return MeasuredClip(path, label, group, part, content or own, unusable or measures)
+
+
+def found(*clips: MeasuredClip) -> list[tuple[Kind, tuple[str, ...]]]:
+    return [(finding.kind, finding.names) for finding in find(clips, 3.0).findings]
+
+
+BOTH = ("a.wav", "b.wav")
+WORDS = np.random.default_rng(0).integers(1, 2**32, 300)
+
+
+class TestFind:
+    def test_find_finds_nothing_in_clips_that_differ(self):
+        assert found(clip("a.wav"), clip("b.wav", "jazz")) == []
+
+    @pytest.mark.parametrize(
+        ("same", "kind"),
+        [
+            ({"content": "x", "sound": "y"}, Kind.SAME_FILE),
+            ({"sound": "y"}, Kind.SAME_SOUND),
+            ({"words": WORDS}, Kind.SAME_RECORDING),
+        ],
+    )
+    def test_find_says_how_alike_copies_are(self, same, kind):
+        assert found(clip("a.wav", **same), clip("b.wav", **same), clip("c.wav", "jazz")) == [(kind, BOTH)]
+
+    def test_find_counts_copies_of_copies_as_one_recording(self):
+        clips = [clip("a.wav", content="x"), clip("b.wav", content="x", sound="y"), clip("c.wav", sound="y")]
+        assert found(*clips) == [(Kind.SAME_SOUND, ("a.wav", "b.wav", "c.wav"))]
+
+    def test_find_names_copies_under_two_labels_and_in_two_parts(self):
+        check = find([clip("a.wav", content="x"), clip("b.wav", "jazz", part="test", content="x")], 3.0)
+        details = {finding.kind: finding.detail for finding in check.findings}
+        assert details == {
+            Kind.TWO_LABELS: "labelled jazz, rock",
+            Kind.ACROSS_SPLIT: "in test and train",
+            Kind.SAME_FILE: "",
+        }
+
+    def test_find_names_a_group_that_the_split_cuts(self):
+        clips = [clip("a.wav", group="x"), clip("b.wav", group="x", part="validation"), clip("c.wav", group="y")]
+        assert found(*clips) == [(Kind.CUT_GROUP, ("x",))]
+
+    def test_find_names_a_class_that_hangs_on_one_group(self):
+        clips = [
+            clip("a.wav", "jazz", "x"),
+            clip("b.wav", "jazz", "x"),
+            clip("c.wav", group="y"),
+            clip("d.wav", group="z"),
+        ]
+        assert found(*clips) == [(Kind.ONE_GROUP, ("jazz",))]
+
+    @pytest.mark.parametrize("other", ["Hip-Hop", "hip hop", "HIPHOP", "hip_hop", "hı\u0301phop".replace("ı", "i")])
+    def test_find_names_classes_that_differ_in_spelling_alone(self, other):
+        names = tuple(sorted(("hiphop", other)))
+        assert (Kind.ALIKE_CLASSES, names) in found(
+            clip("a.wav", "hiphop"), clip("b.wav", other), clip("c.wav", "jazz")
+        )
+
+    @pytest.mark.parametrize("other", ["hipshop", "disco2", "++"])
+    def test_find_takes_other_classes_for_what_they_are(self, other):
+        assert found(clip("a.wav", "hiphop"), clip("b.wav", other), clip("c.wav", "disco")) == []
+
+    @pytest.mark.parametrize(
+        ("different", "detail"),
+        [
+            ({"rate": 44_100}, "its 2 clips, and no others, are at 44,100\u00a0Hz"),
+            ({"channels": 2}, "its 2 clips, and no others, have 2 channels"),
+        ],
+    )
+    def test_find_names_a_class_that_is_known_by_its_format(self, different, detail):
+        clips = [clip("a.wav"), clip("b.wav"), clip("c.wav", "jazz", **different), clip("d.wav", "jazz", **different)]
+        details = {finding.names: finding.detail for finding in find(clips, 3.0).findings}
+        assert details[("jazz",)] == detail
+
+    def test_find_lets_formats_be_that_say_nothing_of_the_class(self):
+        assert found(clip("a.wav"), clip("b.mp3"), clip("c.wav", "jazz"), clip("d.mp3", "jazz")) == []
+
+    @pytest.mark.parametrize(
+        ("what", "kind"),
+        [
+            ({"unusable": Unusable("empty: 0 bytes")}, Kind.UNREADABLE),
+            ({"unusable": Unusable("silent: below", is_silent=True)}, Kind.SILENT),
+            ({"clipped": 0.05}, Kind.CLIPPED),
+            ({"seconds": 2.9}, Kind.SHORT),
+        ],
+    )
+    def test_find_names_clips_with_little_to_hear(self, what, kind):
+        assert found(clip("a.wav", **what), clip("b.wav", "jazz")) == [(kind, ("a.wav",))]
+
+
+class TestDataCheck:
+    def test_is_clean_if_nothing_would_bias_a_result(self):
+        assert find([clip("a.wav", seconds=1), clip("b.wav", "jazz")], 3.0).is_clean
+        assert not find([clip("a.wav", group="x"), clip("b.wav", group="x", part="test")], 3.0).is_clean
+
+    def test_is_not_clean_if_it_cannot_be_divided(self):
+        check = find([clip("a.wav"), clip("b.wav", "jazz")], 3.0, "class 'rock' has 1 clip")
+        assert not check.is_clean
+        assert check.verdict == "This data can't be trained on: class 'rock' has 1 clip."
+
+    def test_summary_counts_what_there_is(self):
+        check = find([clip("a.wav", group="x"), clip("b.wav", "jazz", "y", "validation")], 3.0)
+        assert check.summary == "2 clips of 2 classes from 2 groups; 1 train / 1 validation"
+
+    def test_rows_have_their_columns(self):
+        check: DataCheck = find([clip("a.wav", seconds=1), clip("b.wav", "jazz", rate=8_000)], 3.0)
+        assert class_rows(check) == [
+            ("jazz", "1", "–", "30", "8,000\u00a0Hz", "1"),
+            ("rock", "1", "–", "1", "22,050\u00a0Hz", "1"),
+        ]
+        assert finding_rows(check) == [
+            ("clip shorter than a segment", "1", "no", "a.wav (1\u00a0s, a segment has 3\u00a0s)")
+        ]
+        assert {len(row) for row in class_rows(check)} == {len(CLASS_COLUMNS)}
+        assert {len(row) for row in finding_rows(check)} == {len(FINDING_COLUMNS)}

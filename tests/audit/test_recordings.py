@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+
+from tracker.audit.recordings import LEAST_FRAMES, same_recordings
+
+
+def noise(frames: int, seed: int) -> np.ndarray:
+    """Return a fingerprint in which, as in those of sound, words stay the same for some frames."""
+    words = np.random.default_rng(seed).integers(1, 2**32, frames // 2 + 1, dtype=np.uint32)
+    return np.repeat(words, 2)[:frames]
+
+
+def changed(words: np.ndarray, fraction: float) -> np.ndarray:
+    """Return words of which a fraction of all bits is inverted."""
+    flips = np.random.default_rng(9).random((len(words), 32)) < fraction
+    return words ^ np.packbits(flips, axis=1).view(">u4")[:, 0].astype(np.uint32)
+
+
+def pairs(*fingerprints: np.ndarray) -> list[tuple[int, int]]:
+    return [(match.first, match.second) for match in same_recordings(fingerprints)]
+
+
+class TestSameRecordings:
+    def test_same_recordings_finds_a_copy_of_which_many_bits_differ(self):
+        assert pairs(noise(1_000, 0), noise(1_000, 1), changed(noise(1_000, 0), 0.15)) == [(0, 2)]
+
+    def test_same_recordings_finds_a_part_wherever_it_is(self):
+        whole = noise(1_000, 0)
+        assert pairs(whole, whole[611:850], noise(300, 1)) == [(0, 1)]
+
+    def test_same_recordings_finds_two_parts_that_overlap(self):
+        whole = noise(1_000, 0)
+        assert pairs(whole[:600], whole[400:]) == [(0, 1)]
+
+    def test_same_recordings_finds_each_pair_of_several_copies(self):
+        copies = [noise(500, 0) for _ in range(3)]
+        assert pairs(*copies) == [(0, 1), (0, 2), (1, 2)]
+
+    def test_same_recordings_says_how_many_frames_and_bits(self):
+        (match,) = same_recordings([noise(500, 0), noise(500, 0)[100:]])
+        assert (match.frames, match.bits) == (400, 0.0)
+
+    def test_same_recordings_takes_too_few_frames_for_chance(self):
+        whole = noise(1_000, 0)
+        assert pairs(whole, whole[: LEAST_FRAMES - 1]) == []
+
+    def test_same_recordings_takes_no_frames_in_which_nothing_changes_for_the_same(self):
+        assert pairs(np.zeros(500, np.uint32), np.zeros(500, np.uint32)) == []
+
+    def test_same_recordings_finds_none_in_noise_or_nothing(self):
+        assert pairs(*(noise(500, seed) for seed in range(20)), np.zeros(0, np.uint32)) == []
+        assert pairs() == []

@@ -1,0 +1,339 @@
+"""What a person should know of a data set: copies, wrong labels, groups that a split cuts, clips with nothing to hear.
+
+A finding would bias a result if an accuracy measured on this data and split could not be believed because of it; the
+others are worth a look.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracker.audit.recordings import same_recordings
+from tracker.runs.measures import Measures, Unusable
+from tracker.wording import NONE, counted, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+
+_EXAMPLES = 3
+MOST_CLIPPED = 0.01  # fraction of a clip at full scale from which it counts as clipped
+
+
+class Kind(StrEnum):
+    """What can be found, in the order in which it is shown."""
+
+    TWO_LABELS = "two_labels"
+    ACROSS_SPLIT = "across_split"
+    CUT_GROUP = "cut_group"
+    ALIKE_CLASSES = "alike_classes"
+    ONE_GROUP = "one_group"
+    GIVEAWAY = "giveaway"
+    SAME_FILE = "same_file"
+    SAME_SOUND = "same_sound"
+    SAME_RECORDING = "same_recording"
+    UNREADABLE = "unreadable"
+    SILENT = "silent"
+    CLIPPED = "clipped"
+    SHORT = "short"
+
+    @property
+    def words(self) -> str:
+        """What was found, in words."""
+        return _WORDS[self]
+
+    @property
+    def would_bias(self) -> bool:
+        """Whether a result would be biased by it."""
+        return self in _BIASING
+
+
+_WORDS = {
+    Kind.TWO_LABELS: "one recording under several labels",
+    Kind.ACROSS_SPLIT: "one recording in several parts of the split",
+    Kind.CUT_GROUP: "group in several parts of the split",
+    Kind.ALIKE_CLASSES: "classes with nearly the same name",
+    Kind.ONE_GROUP: "class from a single group",
+    Kind.GIVEAWAY: "class known by its file format",
+    Kind.SAME_FILE: "copies of a file",
+    Kind.SAME_SOUND: "copies of a sound in other files",
+    Kind.SAME_RECORDING: "copies encoded again, cut or amplified",
+    Kind.UNREADABLE: "clip that cannot be read",
+    Kind.SILENT: "silent clip",
+    Kind.CLIPPED: "clipped clip",
+    Kind.SHORT: "clip shorter than a segment",
+}
+_BIASING = {
+    Kind.TWO_LABELS, Kind.ACROSS_SPLIT, Kind.CUT_GROUP, Kind.ALIKE_CLASSES, Kind.ONE_GROUP, Kind.GIVEAWAY,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredClip:
+    """A clip of a data set, with what was measured of it and the part of the split that it is in."""
+
+    path: str
+    label: str
+    group: str | None
+    part: str | None  # None if the data can't be divided or the clip can't be used
+    content: str  # the SHA-256 of its bytes
+    measures: Measures | Unusable
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was found: the clips, classes or group it is about, and what it is in words."""
+
+    kind: Kind
+    names: tuple[str, ...]
+    detail: str = ""
+
+    @property
+    def text(self) -> str:
+        """What it is about, with the detail."""
+        return " = ".join(self.names) + (f" ({self.detail})" if self.detail else "")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """The usable clips of a class."""
+
+    label: str
+    clips: int
+    groups: int  # that are named
+    seconds: tuple[float, float, float]  # the shortest, the median and the longest clip
+    rates: tuple[int, ...]  # Hz
+    channels: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DataCheck:
+    """What a data set is like, and what was found in it."""
+
+    clips: int
+    groups: int
+    parts: Mapping[str, int]  # clips in each part of the split; empty if it can't be divided
+    classes: tuple[ClassRow, ...]
+    findings: tuple[Finding, ...]  # by kind
+    problem: str | None = None  # why the data can't be divided
+
+    @property
+    def biasing(self) -> tuple[Finding, ...]:
+        """The findings that would bias a result."""
+        return tuple(finding for finding in self.findings if finding.kind.would_bias)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the data can be trained on and nothing was found that would bias a result."""
+        return not self.biasing and self.problem is None
+
+    @property
+    def summary(self) -> str:
+        """Return in a line how much there is."""
+        groups = f" from {counted(self.groups, 'group')}" if self.groups else ", without groups"
+        parts = " / ".join(f"{number:,} {part}" for part, number in self.parts.items())
+        classes = f"{len(self.classes):,} classes" if len(self.classes) != 1 else "1 class"
+        return f"{counted(self.clips, 'clip')} of {classes}{groups}{f'; {parts}' if parts else ''}"
+
+    @property
+    def verdict(self) -> str:
+        """Return in a sentence whether a result on this data could be believed."""
+        if self.problem:
+            return f"This data can't be trained on: {self.problem}."
+        if not self.biasing:
+            return "Nothing was found that would bias a result."
+        kinds = dict.fromkeys(finding.kind.words for finding in self.biasing)
+        return f"{counted(len(self.biasing), 'finding')} would bias a result ({', '.join(kinds)})."
+
+
+def find(clips: Sequence[MeasuredClip], segment_s: float, problem: str | None = None) -> DataCheck:
+    """Decide what is to be known of a data set's clips; shorter ones than `segment_s` seconds are short."""
+    usable = [clip for clip in clips if isinstance(clip.measures, Measures)]
+    found = [
+        *_single_clips(clips, segment_s),
+        *_copies(usable),
+        *_groups(usable),
+        *_alike_classes(sorted({clip.label for clip in clips})),
+        *_giveaways(usable),
+    ]
+    order = list(Kind)
+    parts = [clip.part for clip in usable if clip.part]
+    return DataCheck(
+        clips=len(clips),
+        groups=len({clip.group for clip in clips if clip.group is not None}),
+        parts={part: parts.count(part) for part in ("train", "validation", "test") if part in parts},
+        classes=tuple(_class_row(label, same) for label, same in sorted(_by(usable, lambda clip: clip.label).items())),
+        findings=tuple(sorted(found, key=lambda finding: (order.index(finding.kind), finding.names))),
+        problem=problem,
+    )
+
+
+def _by(clips: Iterable[MeasuredClip], key: Callable[[MeasuredClip], Hashable]) -> dict[str, list[MeasuredClip]]:
+    """Return clips by what they have in common, as text."""
+    groups: dict[str, list[MeasuredClip]] = defaultdict(list)
+    for clip in clips:
+        groups[str(key(clip))].append(clip)
+    return groups
+
+
+def _class_row(label: str, clips: Sequence[MeasuredClip]) -> ClassRow:
+    measures = [clip.measures for clip in clips if isinstance(clip.measures, Measures)]
+    seconds = np.array([measured.seconds for measured in measures])
+    return ClassRow(
+        label,
+        len(clips),
+        len({clip.group for clip in clips if clip.group is not None}),
+        (float(seconds.min()), float(np.median(seconds)), float(seconds.max())),
+        tuple(sorted({measured.rate for measured in measures})),
+        tuple(sorted({measured.channels for measured in measures})),
+    )
+
+
+def _single_clips(clips: Iterable[MeasuredClip], segment_s: float) -> Iterator[Finding]:
+    for clip in clips:
+        measured = clip.measures
+        if isinstance(measured, Unusable):
+            yield Finding(
+                Kind.SILENT if measured.is_silent else Kind.UNREADABLE,
+                (clip.path,),
+                measured.reason.removeprefix("silent: "),
+            )
+            continue
+        if measured.clipped >= MOST_CLIPPED:
+            yield Finding(Kind.CLIPPED, (clip.path,), f"{percent(measured.clipped)} of it is at full scale")
+        if measured.seconds < segment_s:
+            yield Finding(
+                Kind.SHORT, (clip.path,), f"{measured.seconds:.3g}\u00a0s, a segment has {segment_s:g}\u00a0s"
+            )
+
+
+def _copies(clips: Sequence[MeasuredClip]) -> Iterator[Finding]:
+    """Find the clips that are one recording, and those of them that have several labels or are in several parts."""
+    for copies, kind in _recordings(clips):
+        paths = tuple(clip.path for clip in copies)
+        yield Finding(kind, paths)
+        labels = sorted({clip.label for clip in copies})
+        if len(labels) > 1:
+            yield Finding(Kind.TWO_LABELS, paths, f"labelled {', '.join(labels)}")
+        parts = sorted({clip.part for clip in copies if clip.part})
+        if len(parts) > 1:
+            yield Finding(Kind.ACROSS_SPLIT, paths, f"in {' and '.join(parts)}")
+
+
+def _recordings(clips: Sequence[MeasuredClip]) -> Iterator[tuple[list[MeasuredClip], Kind]]:
+    """Yield the clips of each recording that there are several of, and how alike the least alike are."""
+    measures = [clip.measures for clip in clips if isinstance(clip.measures, Measures)]
+    kinds = list(Kind)
+    joined = list(range(len(clips)))  # each clip's recording, by the place of one of its clips
+    links: list[tuple[int, int, Kind]] = []
+    for kind, keys in (
+        (Kind.SAME_FILE, [clip.content for clip in clips]),
+        (Kind.SAME_SOUND, [measured.sound for measured in measures]),
+    ):
+        first: dict[str, int] = {}
+        links += [(first[key], place, kind) for place, key in enumerate(keys) if first.setdefault(key, place) != place]
+    unlike = [
+        measured.words if keep else measured.words[:0]
+        for measured, keep in zip(measures, _firsts(measures), strict=True)
+    ]
+    links += [(match.first, match.second, Kind.SAME_RECORDING) for match in same_recordings(unlike)]
+    worst: dict[int, Kind] = {}
+    for one, other, kind in links:
+        a, b = _root(joined, one), _root(joined, other)
+        if a == b:
+            continue
+        joined[b] = a
+        worst[a] = max(worst.get(a, kind), worst.pop(b, kind), kind, key=kinds.index)
+    members: dict[int, list[MeasuredClip]] = defaultdict(list)
+    for place, clip in enumerate(clips):
+        members[_root(joined, place)].append(clip)
+    for root, kind in worst.items():
+        yield members[root], kind
+
+
+def _firsts(measures: Sequence[Measures]) -> list[bool]:
+    """Return whether each clip is the first with its sound: copies need no second comparison."""
+    seen: set[str] = set()
+    return [not (measured.sound in seen or seen.add(measured.sound)) for measured in measures]  # type: ignore[func-returns-value]
+
+
+def _root(joined: Sequence[int], place: int) -> int:
+    while joined[place] != place:
+        place = joined[place]
+    return place
+
+
+def _groups(clips: Sequence[MeasuredClip]) -> Iterator[Finding]:
+    grouped = [clip for clip in clips if clip.group is not None]
+    for group, same in _by(grouped, lambda clip: clip.group).items():
+        parts = _by((clip for clip in same if clip.part), lambda clip: clip.part)
+        if len(parts) > 1:
+            counts = " and ".join(f"{len(parts[part])} in {part}" for part in sorted(parts))
+            yield Finding(Kind.CUT_GROUP, (group,), f"its clips: {counts}")
+    for label, same in _by(clips, lambda clip: clip.label).items():
+        groups = {clip.group for clip in same}
+        if len(same) > 1 and len(groups) == 1 and None not in groups:
+            yield Finding(Kind.ONE_GROUP, (label,), f"all {len(same)} clips are of {groups.pop()}")
+
+
+def _alike_classes(labels: Iterable[str]) -> Iterator[Finding]:
+    alike: dict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        plain = "".join(filter(str.isalnum, unicodedata.normalize("NFKD", label).casefold()))
+        alike[plain or label].append(label)
+    for names in alike.values():
+        if len(names) > 1:
+            yield Finding(Kind.ALIKE_CLASSES, tuple(names))
+
+
+def _giveaways(clips: Sequence[MeasuredClip]) -> Iterator[Finding]:
+    """Find classes that a program could know without listening: all of their clips, and no others, are such files."""
+    of: Mapping[str, Callable[[MeasuredClip], object]] = {
+        "are {} files": lambda clip: f".{clip.path.rpartition('.')[2].lower()}",
+        "are at {}\u00a0Hz": lambda clip: f"{clip.measures.rate:,}" if isinstance(clip.measures, Measures) else "",
+        "have {} channels": lambda clip: clip.measures.channels if isinstance(clip.measures, Measures) else "",
+    }
+    by_label = _by(clips, lambda clip: clip.label)
+    for words, value_of in of.items():
+        by_value = _by(clips, lambda clip, value_of=value_of: str(value_of(clip)))  # type: ignore[misc]
+        for value, same in by_value.items():
+            labels = {clip.label for clip in same}
+            if len(by_value) > 1 and len(labels) == 1 and len(same) > 1 and len(same) == len(by_label[min(labels)]):
+                what = words.format(value).replace("1 channels", "1 channel")
+                yield Finding(Kind.GIVEAWAY, (min(labels),), f"its {len(same)} clips, and no others, {what}")
+
+
+CLASS_COLUMNS = ("class", "clips", "groups", "seconds", "rate", "channels")
+FINDING_COLUMNS = ("found", "times", "would bias", "which")
+
+
+def class_rows(check: DataCheck) -> list[tuple[str, ...]]:
+    """Return a row for each class, of texts, as `CLASS_COLUMNS` names them."""
+    return [
+        (
+            row.label,
+            f"{row.clips:,}",
+            f"{row.groups:,}" if check.groups else NONE,
+            " to ".join(dict.fromkeys(f"{seconds:.3g}" for seconds in row.seconds[::2])),
+            ", ".join(f"{rate:,}" for rate in row.rates) + "\u00a0Hz",
+            ", ".join(map(str, row.channels)),
+        )
+        for row in check.classes
+    ]
+
+
+def finding_rows(check: DataCheck) -> list[tuple[str, ...]]:
+    """Return a row for each kind that was found, of texts, as `FINDING_COLUMNS` names them."""
+    listed: list[tuple[str, ...]] = []
+    for kind in Kind:
+        texts = [finding.text for finding in check.findings if finding.kind is kind]
+        if texts:
+            rest = f" and {len(texts) - _EXAMPLES:,} more" if len(texts) > _EXAMPLES else ""
+            which = "; ".join(texts[:_EXAMPLES]) + rest
+            listed.append((kind.words, f"{len(texts):,}", "yes" if kind.would_bias else "no", which))
+    return listed

@@ -1,0 +1,111 @@
+"""Which clips are the same recording, by their fingerprints: whatever encoded, cut or amplified them.
+
+A fingerprint is a word of 32 bits for each frame (`tracker.features.measure` makes them). Of two clips of one
+recording many words share all bits of one of three parts of a word, at one distance in time. Clips that do so often
+enough are laid over each other at that distance, and are the same recording if few bits differ. So the work grows with
+the number of clips, not of pairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+MOST_BITS = 0.30  # fraction of bits that may differ: copies have at most 0.25, others at least 0.38
+LEAST_FRAMES = 100  # that two clips must share, 2.3 s: over fewer, chance could keep that many bits
+_PARTS = ((0, 20), (6, 20), (12, 20))  # of a word: the first bit, and how many
+_FULLEST = 48  # entries of one part's value that are compared with each other; more is what all clips have
+_BIN = 8  # frames of distance that count as one
+_LEAST_VOTES, _MOST_CANDIDATES = 3, 10  # and at most so many pairs a clip
+_HOPELESS = 0.40  # of the bits of some frames differ
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Two clips of one recording, by their places in the list."""
+
+    first: int
+    second: int
+    frames: int  # that they share
+    bits: float  # fraction of their bits that differs
+
+
+def same_recordings(fingerprints: Sequence[NDArray[np.uint32]]) -> list[Match]:
+    """Return each pair of clips that share at least `LEAST_FRAMES` of one recording."""
+    best: dict[tuple[int, int], Match] = {}
+    for first, second, distance in _candidates(fingerprints):
+        match = _overlay(first, second, fingerprints[first], fingerprints[second], distance)
+        known = best.get((first, second))
+        if match and (known is None or match.frames > known.frames):
+            best[first, second] = match
+    return [best[pair] for pair in sorted(best)]
+
+
+def _candidates(fingerprints: Sequence[NDArray[np.uint32]]) -> list[tuple[int, int, int]]:
+    """Return pairs of clips and the distance in frames at which words of theirs agree, those with most votes first."""
+    n = len(fingerprints)
+    lengths = np.array([len(words) for words in fingerprints], np.int64)
+    if n < 2 or not lengths.sum():
+        return []
+    words = np.concatenate(fingerprints)
+    clips = np.repeat(np.arange(n), lengths)
+    times = np.arange(len(words)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    span = int(lengths.max()) // _BIN + 2
+    votes = np.concatenate([*_votes(words, clips, times, n, span), np.zeros(0, np.int64)])
+    keys, counts = np.unique(votes, return_counts=True)
+    enough = counts >= _LEAST_VOTES
+    keys, counts = keys[enough], counts[enough]
+    order = np.argsort(-counts, kind="stable")[: _MOST_CANDIDATES * n]
+    pairs, bins = np.divmod(keys[order], 2 * span)
+    return [(int(pair // n), int(pair % n), (int(b) - span) * _BIN) for pair, b in zip(pairs, bins, strict=True)]
+
+
+def _votes(
+    words: NDArray[np.uint32], clips: NDArray[np.int64], times: NDArray[np.int64], n: int, span: int
+) -> Iterator[NDArray[np.int64]]:
+    """Yield a number for each agreement of two clips: of the pair and of the distance in bins."""
+    for first, bits in _PARTS:
+        parts = (words >> np.uint32(first)) & np.uint32(2**bits - 1)
+        # A value that stays the same over some frames of a clip counts once.
+        begins = np.flatnonzero((words != 0) & ((np.diff(parts, prepend=parts[:1] + 1) != 0) | (times == 0)))
+        order = begins[np.argsort(parts[begins], kind="stable")]
+        values, of, at = parts[order], clips[order], times[order]
+        starts = np.flatnonzero(np.diff(values, prepend=values[:1] + 1)) if len(values) else np.zeros(0, np.int64)
+        sizes = np.diff(starts, append=len(values))
+        is_rare = np.repeat(sizes <= _FULLEST, sizes)
+        for step in range(1, min(_FULLEST, int(sizes.max(initial=0)))):
+            agree = is_rare[step:] & (values[step:] == values[:-step]) & (of[step:] != of[:-step])
+            one, other = np.flatnonzero(agree), np.flatnonzero(agree) + step
+            distance = (at[one] - at[other]) // _BIN + span
+            yield (of[one] * n + of[other]) * (2 * span) + distance
+
+
+def _overlay(
+    first: int, second: int, one: NDArray[np.uint32], other: NDArray[np.uint32], distance: int
+) -> Match | None:
+    """Return how two clips agree near a distance in frames; None if they aren't the same recording there."""
+    coarse = min(
+        (_differing(one, other, shift, every=3), shift) for shift in range(distance - _BIN, distance + 2 * _BIN, 4)
+    )
+    if coarse[0][0] > _HOPELESS:
+        return None
+    (bits, frames), _ = min((_differing(one, other, shift), shift) for shift in range(coarse[1] - 3, coarse[1] + 4))
+    return Match(first, second, frames, bits) if bits <= MOST_BITS else None
+
+
+def _differing(one: NDArray[np.uint32], other: NDArray[np.uint32], shift: int, every: int = 1) -> tuple[float, int]:
+    """Return the fraction of bits that differ at a distance, 1 if too few frames are shared, and how many are."""
+    a, b = one[max(0, shift) :: every], other[max(0, -shift) :: every]
+    shared = min(len(a), len(b))
+    is_known = (a[:shared] != 0) & (b[:shared] != 0)
+    frames = int(np.count_nonzero(is_known))
+    if frames * every < LEAST_FRAMES:
+        return 1.0, frames
+    return int(np.bitwise_count((a[:shared] ^ b[:shared])[is_known]).sum()) / (32 * frames), frames

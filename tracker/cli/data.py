@@ -1,0 +1,116 @@
+"""``tracker data``: check a data set before anything is trained on it, and write the demo set."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from tracker.cli.app import SETTINGS, Command, Group, app, examples
+from tracker.cli.console import ConsoleReporter, print_document, print_result, print_tables, table
+from tracker.cli.options import from_table, number, whole_number
+from tracker.runs import LOGGED_OPTIONS, SEEDS, Panel, Range, option_named, plan_with
+
+if TYPE_CHECKING:
+    from tracker.audit.findings import DataCheck
+
+_DEMO_EXAMPLES = examples("tracker data demo genres", "tracker run --data genres/manifest.csv")
+_CHECK_EXAMPLES = examples(
+    "tracker data check --data genres/manifest.csv",
+    "tracker data check --data genres --format html > data.html",
+    "tracker data check --data genres --strict --fold 1/5",
+)
+
+data_app = typer.Typer(cls=Group, context_settings=SETTINGS, rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+
+
+@data_app.callback(invoke_without_command=True, epilog=examples("tracker data check --data genres/manifest.csv"))
+def data(context: typer.Context) -> None:
+    """Check a data set, or write the demo set."""
+    if context.invoked_subcommand is None:
+        print_document(f"{context.get_help()}\n")
+
+
+def _check(context: typer.Context, **values: Any) -> int:
+    """Check a data set: copies, wrong labels, groups that the split cuts, clips that can't be used.
+
+    Prints each class, then what was found. With --strict the exit status is 1 if anything would bias a result.
+    """
+    from tracker.recording.data_check import check
+
+    form, is_strict = values.pop("form"), values.pop("strict")
+    try:
+        plan = plan_with(values)
+    except ValueError as error:
+        context.fail(str(error))
+    found = check(None if values["data"] is None else Path(values["data"]), plan, ConsoleReporter())
+    if form == "table":
+        _print(found)
+    else:
+        from tracker.render import render_data_check_html, render_data_check_json
+
+        print_document({"html": render_data_check_html, "json": render_data_check_json}[form](found))
+    return 1 if is_strict and not found.is_clean else 0
+
+
+def _print(found: DataCheck) -> None:
+    from tracker.audit.findings import CLASS_COLUMNS, FINDING_COLUMNS, class_rows, finding_rows
+
+    parts: list[Any] = [found.summary, "", table(CLASS_COLUMNS, class_rows(found), flush_right=(1, 2))]
+    if found.findings:
+        parts += ["", table(FINDING_COLUMNS, finding_rows(found), flush_right=(1,))]
+    print_tables(*parts, "", found.verdict)
+
+
+def _signature() -> inspect.Signature:
+    """Return what `check` takes: the data, what says how it is read and divided, and its own options."""
+    entries = [option_named("data"), *(entry for entry in LOGGED_OPTIONS.values() if entry.panel is Panel.DATA)]
+    own = {
+        "strict": (bool, False, typer.Option("--strict", help="Exit with 1 if anything would bias a result.")),
+        "form": (
+            Literal["table", "json", "html"], "table", typer.Option("--format", help="What is printed."),
+        ),
+    }  # fmt: skip
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Signature(
+        [
+            inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
+            *(
+                inspect.Parameter(
+                    entry.name, keyword, default=entry.default, annotation=Annotated[Any, from_table(entry)]
+                )
+                for entry in entries
+            ),
+            *(
+                inspect.Parameter(name, keyword, default=default, annotation=Annotated[kind, option])
+                for name, (kind, default, option) in own.items()
+            ),
+        ]
+    )
+
+
+_check.__signature__ = _signature()  # type: ignore[attr-defined]
+_check.__annotations__ = {}
+data_app.command("check", cls=Command, epilog=_CHECK_EXAMPLES, short_help="Check a data set before training on it.")(
+    _check
+)
+
+
+@data_app.command(cls=Command, epilog=_DEMO_EXAMPLES, short_help="Write the built-in demo set as audio files.")
+def demo(
+    *,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write to.")],
+    artists: Annotated[int, whole_number("Artists per genre", Range(least=2, most=1_000))] = 10,
+    clips: Annotated[int, whole_number("Clips per artist", Range(least=1, most=1_000))] = 3,
+    seconds: Annotated[float, number("Length of a clip", Range(least=1, most=600), "SECONDS")] = 30.0,
+    seed: Annotated[int, whole_number("Seed of the whole set", SEEDS)] = 0,
+) -> None:
+    """Write the built-in, synthetic demo set to a folder as audio files; prints the path of its manifest."""
+    from tracker.data.demo import DemoSettings, write_demo
+
+    with ConsoleReporter().progress("making the demo set", None) as progress:
+        manifest = write_demo(folder, DemoSettings(artists, clips, seconds, seed), progress)
+    print_result(str(manifest))

@@ -1,0 +1,48 @@
+"""A data set is read, measured and divided as `tracker run` would, and everything that was found is named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.audit.findings import DataCheck, MeasuredClip, find
+from tracker.data.dataset import hash_clips
+from tracker.data.reading import located
+from tracker.data.splits import divide
+from tracker.errors import DataError
+from tracker.features.measure import measure
+from tracker.recording.train import cache_folder, find_dataset
+from tracker.runs.measures import Measures
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tracker.recording.reporter import Reporter
+    from tracker.runs import RunPlan
+
+__all__ = ["DataCheck", "check"]
+
+
+def check(data: Path | None, plan: RunPlan, reporter: Reporter) -> DataCheck:
+    """Check a dataset, the built-in demo set if `data` is None, read and divided as a plan has it.
+
+    Nothing but the cache is written.
+    """
+    dataset = find_dataset(data, reporter, located(plan.data, data))
+    with reporter.progress("reading", len(dataset.clips)) as progress:
+        hashes = hash_clips(dataset, progress)
+    with reporter.progress("measuring", len(dataset.clips)) as progress:
+        files = [(clip.file, hashes[clip.path]) for clip in dataset.clips]
+        measures = measure(files, cache_folder(), progress)
+    usable = dataset.without(
+        clip.path for clip, found in zip(dataset.clips, measures, strict=True) if not isinstance(found, Measures)
+    )
+    parts, problem = {}, None
+    try:
+        parts = divide(usable, plan.split).parts
+    except DataError as error:
+        problem = str(error)
+    clips = [
+        MeasuredClip(clip.path, clip.label, clip.group, parts.get(clip.path), hashes[clip.path], found)
+        for clip, found in zip(dataset.clips, measures, strict=True)
+    ]
+    return find(clips, plan.configuration.segment_s, problem)
