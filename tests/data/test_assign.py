@@ -9,6 +9,7 @@ from tracker.data.dataset import Clip, Dataset
 from tracker.data.reading import located, read_dataset
 from tracker.errors import DataError
 from tracker.runs import DataPlan, data_plan_of, plan_of, plan_with
+from tracker.runs.sweeps import levels_of
 
 
 def clips(*paths: str) -> Dataset:
@@ -154,6 +155,14 @@ class TestDataPlan:
     def test_what_cannot_be_meant_is_refused(self, values, message):
         with pytest.raises(ValueError, match=message):
             DataPlan(**values)
+
+    def test_python_may_give_a_text_in_parts(self):
+        given = {"columns": {"path": "a", "label": "b"}, "split_lists": ("x", "y", "z"), "audio_root": Path("audio")}
+        plan = DataPlan(columns="path=a,label=b", split_lists="x,y,z", audio_root="audio")
+        assert plan_with(given).data == plan
+        assert {name: levels_of(name, value) for name, value in given.items()} == {
+            "columns": ("path=a,label=b",), "split_lists": ("x,y,z",), "audio_root": ("audio",),
+        }  # fmt: skip
 
     def test_how_data_is_read_is_logged_and_read_back(self):
         plan = plan_with({"columns": "path=a,label=b", "group_by": r"(\w+)_\d"})

@@ -83,6 +83,7 @@ class TestReadManifest:
             "the column subset is not used; if it says the part of each clip, add --columns split=subset",
         )
         assert not notes_on_columns(file, {"group": "Speaker_ID", "split": "subset"})
+        assert not notes_on_columns(file, {}, {"group", "split"})
         assert not notes_on_columns(manifest(music, "path,label,group,artist\n"), {})
 
     def test_read_manifest_passes_over_empty_fields_beyond_the_header(self, music):

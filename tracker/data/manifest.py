@@ -188,8 +188,11 @@ def split_word(name: str) -> str | None:
     return words[0] if len(words) == 1 else None
 
 
-def notes_on_columns(manifest: Path, columns: Mapping[str, str]) -> tuple[str, ...]:
-    """Return a sentence for each column that looks like a group, split or fold of another name, which is not used."""
+def notes_on_columns(manifest: Path, columns: Mapping[str, str], said: Collection[str] = ()) -> tuple[str, ...]:
+    """Return a sentence for each column that looks like a group, split or fold of another name, which is not used.
+
+    Those of ours that are `said` in another way are not looked for.
+    """
     text = text_of(read_regular(manifest)).lstrip()
     _, header = next(iter(rows_of(text.partition("\n")[0], delimiter_of(text))))
     names = {re.sub(r"[\W_]+", "", name.lower()): name.strip() for name in header}
@@ -198,7 +201,8 @@ def notes_on_columns(manifest: Path, columns: Mapping[str, str]) -> tuple[str, .
     return tuple(
         f"the column {found[0]} is not used; if it says {what} of each clip, add --columns {column}={found[0]}"
         for column, (what, usual) in _USUAL.items()
-        if used[column].lower() not in known
+        if column not in said
+        and used[column].lower() not in known
         and (found := [names[name] for name in usual if name in names and names[name] not in used.values()])
     )
 

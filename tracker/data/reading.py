@@ -136,7 +136,8 @@ def _read_manifest(manifest: Path, plan: DataPlan) -> Dataset:
     if plan.levels:
         raise DataError(f"{manifest} is a table, so --columns must name its columns, not folders; got {plan.columns}")
     root = manifest.parent / plan.audio_root if plan.audio_root else None
-    clips, notes = tuple(read_manifest(manifest, names, root)), notes_on_columns(manifest, names)
+    said = {column for column, way in (("group", plan.group_by), ("split", plan.split_lists)) if way}
+    clips, notes = tuple(read_manifest(manifest, names, root)), notes_on_columns(manifest, names, said)
     return Dataset(clips, group_is=names.get("group", "group"), notes=notes, root=root)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 from tracker.printable import decoded, is_printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 OptionValue = int | float | str | bool  # What an option of a network may be set to
 
@@ -219,6 +220,16 @@ class RunOption:
             check_range(self.the_quantity, value, self.range)
         elif self.longest and isinstance(value, str):
             check_line(self.the_quantity, value, self.longest)
+
+    def joined(self, given: object) -> object:
+        """Return a text that Python gave in parts, such as the columns as a mapping; any other value as it is."""
+        if not self.whole:
+            return given
+        if isinstance(given, Mapping):
+            return ",".join(f"{name}={value}" for name, value in given.items())
+        if isinstance(given, list | tuple):
+            return ",".join(map(str, given))
+        return str(given) if hasattr(given, "__fspath__") else given
 
     def text(self, value: Value) -> str:
         """Return a value as the command line takes it; ``off`` for None."""

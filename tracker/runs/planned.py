@@ -525,6 +525,7 @@ def _checked(entry: RunOption, value: object) -> object:
     try:
         if issubclass(entry.type, Compound) and isinstance(value, tuple | list):
             return entry.type.from_numbers(value)
+        value = entry.joined(value)
         entry.check(value)
     except ValueError as error:
         raise ValueError(f"{entry.name}: {error}") from error

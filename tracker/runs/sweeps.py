@@ -195,8 +195,10 @@ def levels_of(name: str, given: object) -> Levels:
         If there is none, one is given twice, or one is not of the option's type or out of its range.
     """
     entry = LOGGED_OPTIONS.get(name)
-    if isinstance(given, str):
-        items: Iterable[object] = [given] if entry and entry.whole else _divided(entry, given)
+    if entry and entry.whole:
+        items: Iterable[object] = [entry.joined(given)]
+    elif isinstance(given, str):
+        items = _divided(entry, given)
     elif isinstance(given, list | range) or (isinstance(given, tuple) and not _is_compound(entry)):
         items = given
     else:
