@@ -1,11 +1,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from tests.builders import make_run
+from tracker.recording.reporter import SilentReporter
+from tracker.recording.stores import LogTarget
 from tracker.recording.sweep import expected_seconds
 from tracker.recording.train import plan_id, run_key
+from tracker.recording.workers import RunTask, Work, train_all
 from tracker.runs import Configuration, Run, RunPlan, RunStatus
+from tracker.runs.facts import TrainingPlan
+from tracker.store import store_at
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PLAN = RunPlan(Configuration(epochs=10))
 
@@ -42,3 +51,12 @@ class TestKeys:
     def test_a_plan_has_one_id_whenever_and_in_whatever_order_it_is_asked_for(self) -> None:
         assert plan_id("tracker", ["a", "b"]) == plan_id("tracker", ["b", "a"])
         assert len({plan_id("tracker", ["a", "b"]), plan_id("tracker", ["a"]), plan_id("mine", ["a", "b"])}) == 3
+
+
+class TestTimeLeft:
+    def test_no_further_run_is_started_once_there_is_no_time(self, work: Path) -> None:
+        target = LogTarget(store_at(None, work), "tracker", False)
+        work_to_do = Work(None, "demo", "of the data", target, TrainingPlan("a plan", 1, is_final=False))
+        tasks = [RunTask(name, PLAN, name) for name in "ab"]
+        outcomes = train_all(work_to_do, tasks, 1, SilentReporter(), lambda left: left, may_start=lambda: False)
+        assert list(outcomes) == []

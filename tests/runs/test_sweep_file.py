@@ -71,6 +71,7 @@ class TestFile:
             ("seeds = ", "f, line 1: it is no TOML: Invalid value"),
             ("a = 1\na = 2", "f, line 2: it is no TOML: Cannot overwrite a value"),
             ("kernel_size = [3]", "f, line 1: a sweep has no kernel_size; options stand under [base] or [grid]: move "),
+            ("jobs = 3", "f, line 1: a sweep has no jobs; give --jobs on the command line"),
             ("\nseed = 3", "f, line 2: a sweep has no seed; did you mean seeds?"),
             ("seeds = 0", "f, line 1: the number of seeds must be 1 to 10000, got 0"),
             ("final = 1", "f, line 1: final must be true or false, got 1"),

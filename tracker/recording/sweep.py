@@ -105,10 +105,10 @@ class Sweep:
             parts.append(f"{'all' if len(self.done) == runs else len(self.done)} there already")
         resumed = sum(task.interrupted is not None for task in self.missing.values())
         if self.missing:
-            parts.append(f"{len(self.missing)} to train{f', {resumed} of them interrupted before' if resumed else ''}")
-            at_once = f" with {self.jobs} at once" if self.jobs > 1 else ""
-            takes = "how long that takes isn't known yet" if self.expected is None else duration(self.expected)
-            parts.append(f"{takes}{at_once}")
+            before = f", {resumed} of them interrupted before" if resumed else ""
+            at_once = f", {self.jobs} at once" if self.jobs > 1 else ""
+            parts.append(f"{len(self.missing)} to train{before}{at_once}")
+            parts.append("how long that takes isn't known yet" if self.expected is None else duration(self.expected))
         return "; ".join(parts)
 
     @property

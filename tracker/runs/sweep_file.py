@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _TEXTS = ("data", "experiment", "note")
+_OF_COMMAND = {"jobs", "yes", "dry_run", "keep_going", "offline", "tracking_uri", "backend", "address"}
 _KEYS = (*_TEXTS, "seeds", "folds", "final", "base", "grid", "configurations")
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?")
 _IN_SYNTAX_ERROR = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
@@ -86,6 +87,7 @@ class _Reader:
             if key not in _KEYS:
                 near = get_close_matches(key, _KEYS, n=1)
                 hint = f"did you mean {near[0]}?" if near else f"it may have {', '.join(_KEYS)}"
+                hint = f"give --{key.replace('_', '-')} on the command line" if key in _OF_COMMAND else hint
                 remedy = f"options stand under [base] or [grid]: move {key} there" if _is_option(key) else hint
                 _fail(self.file, self._line("", key), f"a sweep has no {key}; {remedy}")
         settings = {name: self._read("", name, document, partial(_text, name)) for name in _TEXTS if name in document}
