@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.data.dataset import Clip, Dataset
+from tracker.data.dataset import Clip, Dataset, with_copies_together
 from tracker.data.reading import read_dataset
 from tracker.data.splits import (
     Split,
@@ -51,6 +51,19 @@ class TestDivide:
         assert sorted(path for part in parts for path in paths(part)) == paths(GROUPED.clips)
         assert all(paths(part) == sorted(paths(part)) for part in parts)
         assert [len(part) for part in parts] == [28, 8, 4]
+
+    @pytest.mark.parametrize("plan", [SplitPlan(), SplitPlan(fold=Fold(1, 4)), SplitPlan(test_fraction=0.2)])
+    @pytest.mark.parametrize("copies", [[("00.wav", "20.wav", "39.wav")], [("00.wav", "20.wav"), ("21.wav", "38.wav")]])
+    def test_divide_keeps_copies_and_the_groups_they_are_in_in_one_part(self, plan, copies):
+        parts = divide(with_copies_together(GROUPED, copies), plan).parts
+        for paths_of_copies in copies:
+            groups = {clip.group for clip in GROUPED.clips if clip.path in paths_of_copies}
+            assert len({parts[clip.path] for clip in GROUPED.clips if clip.group in groups}) == 1
+
+    def test_divide_draws_as_before_if_copies_are_in_one_group(self):
+        assert divide(with_copies_together(GROUPED, [("00.wav", "01.wav")]), SplitPlan()) == divide(
+            GROUPED, SplitPlan()
+        )
 
     def test_divide_does_not_depend_on_where_the_dataset_lies(self):
         elsewhere = Dataset(tuple(dataclasses.replace(c, file=Path("/mnt") / c.path) for c in GROUPED.clips))

@@ -57,10 +57,18 @@ class Clip:
     group: str | None = None
     split: Part | None = None
     fold: int | None = None
+    kept_with: str | None = field(
+        default=None, compare=False
+    )  # the same of all clips that copies of a file tie together
 
     @property
     def unit(self) -> tuple[str, str]:
-        """What a split keeps whole: the clip's group, or else the clip itself; the two never have the same name."""
+        """What a split keeps whole: the clip's group, or else the clip itself; the two never have the same name.
+
+        Groups that have copies of a file in common are one.
+        """
+        if self.kept_with is not None:
+            return ("copies", self.kept_with)
         return ("clip", self.path) if self.group is None else ("group", self.group)
 
 
@@ -86,6 +94,25 @@ class Dataset:
         """Return the dataset without the clips at `paths`."""
         left_out = set(paths)
         return replace(self, clips=tuple(clip for clip in self.clips if clip.path not in left_out))
+
+
+def with_copies_together(dataset: Dataset, copies: Iterable[Sequence[str]]) -> Dataset:
+    """Return a dataset of which no split divides copies of one file, given the paths of each file's copies.
+
+    A group with a copy of another group's clip is kept with that group.
+    """
+    units = {clip.path: clip.unit for clip in dataset.clips}
+    tied: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for paths in copies:
+        together = {units[path] for path in paths}
+        for unit in [*together]:
+            together |= tied.get(unit, set())
+        if len(together) > 1:
+            tied |= dict.fromkeys(together, together)
+    clips = (
+        replace(clip, kept_with=" ".join(min(tied[clip.unit]))) if clip.unit in tied else clip for clip in dataset.clips
+    )
+    return replace(dataset, clips=tuple(clips))
 
 
 def hash_clips(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> dict[str, str]:

@@ -275,7 +275,7 @@ def _refuse_scarce(dataset: Dataset, needed: int, *, has_folds: bool) -> None:
         clips = [clip for clip in dataset.clips if clip.label == label]
         groups = len({clip.unit for clip in clips})
         if groups < needed:
-            kind = "clips" if all(clip.group is None for clip in clips) else "groups"
+            kind = "clips" if all(clip.unit[0] == "clip" for clip in clips) else "groups"
             have = f"{len(clips)} clip{'' if len(clips) == 1 else 's'}"
             if kind == "groups":
                 have += f" in {groups} group{'' if groups == 1 else 's'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.audit.findings import DataCheck, MeasuredClip, find
-from tracker.data.dataset import hash_clips
+from tracker.data.dataset import duplicates, hash_clips, with_copies_together
 from tracker.data.reading import located
 from tracker.data.splits import divide
 from tracker.errors import DataError
@@ -37,8 +37,9 @@ def check(data: Path | None, plan: RunPlan, reporter: Reporter) -> DataCheck:
         clip.path for clip, found in zip(dataset.clips, measures, strict=True) if not isinstance(found, Measures)
     )
     parts, problem = {}, None
+    copies = duplicates({clip.path: hashes[clip.path] for clip in usable.clips})
     try:
-        parts = divide(usable, plan.split).parts
+        parts = divide(with_copies_together(usable, copies), plan.split).parts
     except DataError as error:
         problem = str(error)
     clips = [

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracker import __version__
-from tracker.data.dataset import Dataset, duplicates, fingerprint, hash_clips
+from tracker.data.dataset import Dataset, duplicates, fingerprint, hash_clips, with_copies_together
 from tracker.data.reading import located, read_dataset
 from tracker.data.splits import Split, cut_groups, divide, is_validation_drawn, manifest_text
 from tracker.data.splits import fingerprint as split_fingerprint
@@ -170,7 +170,8 @@ def read_data(
         hashes = hash_clips(dataset, progress)
     images = _images(dataset, hashes, spectrogram, reporter)
     usable = dataset.without(clip.path for clip in dataset.clips if clip.path not in images)
-    return ReadData(usable, hashes, images, fingerprint(usable, hashes))
+    together = with_copies_together(usable, duplicates({clip.path: hashes[clip.path] for clip in usable.clips}))
+    return ReadData(together, hashes, images, fingerprint(usable, hashes))
 
 
 def find_dataset(data: Path | None, reporter: Reporter, plan: DataPlan = ANY_DATA) -> Dataset:
