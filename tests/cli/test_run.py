@@ -113,9 +113,10 @@ class TestDataOptions:
     def test_split_lists_are_three_words_or_one(self, tracker: Tracker, genres: Path, lists: tuple[str, ...]) -> None:
         for name in "ab":
             (genres / f"{name}.txt").touch()
-        result = tracker("run", "--split-lists", *lists, "--data", genres)
-        assert result.status == 1
-        assert "--split-lists: there is no c.txt" in result.err
+        for command in (("run",), ("data", "check")):
+            result = tracker(*command, "--split-lists", *lists, "--data", genres)
+            assert result.status == 1
+            assert "--split-lists: there is no c.txt" in result.err
 
     def test_options_about_data_need_data_of_ones_own(self, tracker: Tracker) -> None:
         result = tracker("run", "--group-by", "folder:1")

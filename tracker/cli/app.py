@@ -96,6 +96,17 @@ class _Answering(typer._click.core.Command):  # noqa: SLF001  (what both kinds o
 class Command(_Answering, TyperCommand):
     """A command of tracker."""
 
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Parse a command line; an option whose metavar has several words may be given as so many."""
+        for param in self.get_params(ctx):
+            size = len((getattr(param, "metavar", None) or "").split())
+            for flag in set(param.opts) & set(args) if size > 1 and param.param_type_name == "option" else ():
+                start = args.index(flag) + 1
+                words = args[start : start + size]
+                if len(words) == size and not any("," in word or word.startswith("-") for word in words):
+                    args = [*args[:start], ",".join(words), *args[start + size :]]
+        return super().parse_args(ctx, args)
+
 
 class Group(_Answering, TyperGroup):
     """Groups commands in its help, and guesses what a mistyped one means."""

@@ -58,7 +58,6 @@ class RunCommand(Command):
         """Parse a command line by the options of its network."""
         from tracker.training.networks import network_options
 
-        args = _with_lists_joined(args)
         lenient = {"resilient_parsing": True, "ignore_unknown_options": True, "allow_extra_args": True}
         probe = self.of_networks([]).make_context(info_name, list(args), parent, **extra | lenient)
         given = probe.params["model"]
@@ -75,17 +74,6 @@ class RunCommand(Command):
                 raise
             probe.fail(str(error))
         return command.make_context(info_name, args, parent, **extra)
-
-
-def _with_lists_joined(words: Sequence[str]) -> list[str]:
-    """Return a command line whose three ``--split-lists`` are one word, as the table of options has them."""
-    words, flag = [*words], "--split-lists"
-    if flag in words:
-        start = words.index(flag) + 1
-        lists = words[start : start + 3]
-        if len(lists) == 3 and not any("," in word or word.startswith("-") for word in lists):
-            words[start : start + 3] = [",".join(lists)]
-    return words
 
 
 @app.command(cls=RunCommand, epilog=_EXAMPLES)

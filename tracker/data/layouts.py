@@ -269,7 +269,8 @@ LAYOUTS: tuple[Layout, ...] = (
         "EmoDB", re.compile(r"(?P<group>\d\d)[ab]\d\d(?P<label>[A-Z])[a-z]"), "speaker",
         {"W": "anger", "L": "boredom", "E": "disgust", "A": "fear", "F": "happiness", "T": "sadness", "N": "neutral"},
     ),
-    NameLayout("FSDD", re.compile(r"(?P<label>\d)_(?P<group>[A-Za-z]+|\d\d)_\d+"), "speaker"),
+    NameLayout("FSDD", re.compile(r"(?P<label>\d)_(?P<group>[A-Za-z]+)_\d+"), "speaker"),
+    NameLayout("AudioMNIST", re.compile(r"(?P<label>\d)_(?P<group>\d\d)_\d+"), "speaker"),
 )  # fmt: skip
 
 
