@@ -36,8 +36,8 @@ class NextStep:
     estimated_seconds: float | None
     # of the likeliest of them, once all commands that bear on it have been run; None if nothing is tested
     chance: Chance | None = None
-    chance_of: str = ""  # id of that conclusion
     outlook: str = ""  # the chance in words: ``this would detect a difference of 5 points about 3 times in 10``
+    chance_of: str = ""  # id of the conclusion whose chance it is
     # the steps of the first suggestion, run together, give one question its chance, the most for each minute of all
     suggestion: int = 1
 
