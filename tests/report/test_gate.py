@@ -279,6 +279,17 @@ class TestConfigurationNamed:
         with pytest.raises(ValueError, match=r"run run-80 does not count: .*failed"):
             configuration_named(study, runs, left_out, "run-80")
 
+    @pytest.mark.parametrize(
+        ("number", "why"), [(1, "run run-80 does, but failed"), (3, "3 do, but don't count: run ")]
+    )
+    def test_a_configuration_whose_runs_all_failed_is_refused_with_the_reason(self, number: int, why: str) -> None:
+        params = USUAL | {"kernel_size": "9", "learning_rate": "1.0"}
+        failed = [make_run(80 + n, None, params, seed=str(n), status="FAILED") for n in range(number)]
+        runs = [*RUNS, *failed]
+        study, left_out = report_study(runs)
+        with pytest.raises(ValueError, match=f"no run that counts has lr=1; {why}"):
+            configuration_named(study, runs, left_out, "lr=1")
+
     def test_an_unknown_run_is_an_error(self) -> None:
         with pytest.raises(TrackerError, match="no run has the id or name 'nope'"):
             configuration_named(study_of(RUNS), RUNS, (), "nope")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tracker.recording.workers import RunOutcome
     from tracker.report import Report
     from tracker.runs import RunPlan
+    from tracker.runs.planned import DataPlan
 
 _BUDGET = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 _SECONDS = (3600, 60, 1)
@@ -189,18 +190,21 @@ def train_commands(
     jobs: int | None = None,
     may_start: Callable[[], bool] = lambda: True,
 ) -> Trained:
-    """Train what some ``tracker run`` commands would, each data set's runs as a sweep that `follow` trains.
+    """Train what some ``tracker run`` commands would: those on one data set and Keras backend as a sweep.
 
+    `follow` trains it.
     The runs of one seed come before those of the next, so that matched pairs are whole if time runs out.
     """
-    by_place: dict[tuple[str | None, LogTarget], list[RunPlan]] = {}
+    by_place: dict[tuple[str | None, LogTarget, DataPlan, str], list[RunPlan]] = {}
     for words in commands:
         command = read_command(words, parse_options)
         store = find_store(command.tracking_uri)
         target = LogTarget(store, experiment_or_default(command.experiment, store))
-        by_place.setdefault((command.data, target), []).extend(command.plans)
+        for one in command.plans:
+            key = (command.data, target, one.data, one.configuration.keras_backend)
+            by_place.setdefault(key, []).append(one)
     trained = Trained()
-    for (data, target), listed in by_place.items():
+    for (data, target, *_), listed in by_place.items():
         plan = RunList(tuple(sorted(listed, key=lambda one: one.seed)))
         folder = None if data is None else Path(data)
         with open_sweep(plan, folder, target, reporter, jobs=jobs, may_start=may_start) as opened:

@@ -182,7 +182,7 @@ def configuration_named(study: Study, runs: Sequence[Run], left_out: Sequence[Ex
     asked = dict(_conditions(text))
     matching = [run for run in range(len(study.results)) if _has(study, run, asked)]
     if not matching:
-        raise ValueError(f"no run that counts has {text}")
+        raise ValueError(f"no run that counts has {text}{_left_out(study, runs, left_out, asked)}")
     found = [members for members in study.design.configurations if not set(members).isdisjoint(matching)]
     if len(found) > 1:
         first = found[0][0]
@@ -204,6 +204,23 @@ def _conditions(text: str) -> list[tuple[str, str]]:
     if not all(name.strip() and equals for name, equals, _ in pairs):
         raise ValueError(f"a configuration must be NAME=VALUE,…, got {shown(text)}")
     return [(name.strip(), value.strip()) for name, _, value in pairs]
+
+
+def _left_out(study: Study, runs: Sequence[Run], left_out: Sequence[Excluded], asked: Mapping[str, str]) -> str:
+    """Return that runs with some params and tags don't count, and why the first doesn't; nothing if there is none."""
+    reasons = {excluded.run_id: excluded.reason for excluded in left_out}
+    having = [run for run in runs if run.run_id in reasons and _has_all(study, run, asked)]
+    if not having:
+        return ""
+    name, reason = having[0].name, reasons[having[0].run_id]
+    if len(having) == 1:
+        return f"; run {name} does, but {reason}"
+    return f"; {len(having)} do, but don't count: run {name} {reason}"
+
+
+def _has_all(study: Study, run: Run, asked: Mapping[str, str]) -> bool:
+    levels = dict(terms_of(run.settings, study.design.roles).levels)
+    return all(_matches(levels, run, name, value) for name, value in asked.items())
 
 
 def _has(study: Study, run: int, asked: Mapping[str, str]) -> bool:
