@@ -130,6 +130,28 @@ class TestALostWorker:
             assert journal.status is RunStatus.FINISHED
         assert said.warnings in [[f"worker {name} was lost: run s1 is continued by another"] for name in "ab"]
 
+    def test_what_it_had_not_begun_is_given_to_others_and_not_held_against_it(self, work: Path) -> None:
+        cluster, said, trainings = Workers(["a"]), Collected(), Trainings()
+        queue: list[tuple[Future[Any], RunTask]] = []
+
+        def later(worker: str, function: Callable[..., Any], *args: Any) -> Future[Any]:
+            if function is not trainings or worker != "a":
+                return Workers.submit(cluster, worker, function, *args)
+            queue.append((Future(), args[1]))
+            if len(queue) == 2:
+                cluster.names = ["b"]
+                for future, _ in queue:
+                    future.set_exception(LostWorkerError())
+            return queue[-1][0]
+
+        cluster.submit = later  # type: ignore[method-assign]
+        sweep = ClusterSweep(cluster, joining_of(work), said, None, lambda _: Joined(has_journals=True), trainings)
+        sweep._seconds = 2.0
+        tasks = [RunTask(key, RunPlan(Configuration(), seed=int(key)), f"s{key}") for key in "0123"]
+        assert sorted(outcome.name for outcome in sweep.outcomes(tasks)) == ["s0", "s1", "s2", "s3"]
+        assert said.warnings == ["worker a was lost: run s0 is trained from its start by another"]
+        assert trainings.begun == ["s0", "s1", "s2", "s3"]
+
     def test_without_a_shared_folder_another_trains_it_from_its_start_and_the_store_has_it_once(
         self, work: Path
     ) -> None:

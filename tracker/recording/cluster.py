@@ -52,7 +52,8 @@ if TYPE_CHECKING:
 
 _HERE = "sweep.here"  # beside the journals: the token of the sweep that trains, by which a worker knows the folder
 _POLL_S = 1.0  # between looks at which workers there are
-_SHORT_S = 10.0  # runs below this are given out before the worker is free
+_AHEAD_S = 5.0  # a worker has so many short runs before it that it need not wait for the sweeping process so long
+_MOST_AHEAD = 4
 
 
 class LostWorkerError(Exception):
@@ -107,6 +108,7 @@ class _Call:
     worker: str
     task: RunTask | None = None  # None: to join
     has_journals: bool = False
+    number: int = 0  # how many runs had been given out before
 
 
 @dataclass(eq=False)
@@ -125,6 +127,7 @@ class ClusterSweep:
     _fit: dict[str, bool] = field(default_factory=dict)  # workers that take part, and whether they have the journals
     _seconds: float = math.inf  # that the last run took
     _unfit: dict[str, str] = field(default_factory=dict)  # why a worker takes no part
+    _given: int = 0
     _looked: float = -math.inf
     _is_waiting: bool = False  # for a first worker
     _losses: dict[str, tuple[int, int]] = field(default_factory=dict)  # by key: how often, and after which epoch
@@ -154,6 +157,8 @@ class ClusterSweep:
                 if not is_stopped():
                     self._assign()
                 for future in self._ended():
+                    if future not in self._calls:  # its worker was lost
+                        continue
                     yield from self._taken(future, is_stopped=is_stopped())
         if is_stopped():
             raise KeyboardInterrupt
@@ -182,9 +187,9 @@ class ClusterSweep:
             raise TrackerError(f"{who} train these runs: {reasons}")
 
     def _assign(self) -> None:
-        """Give each worker that waits a run; one more ahead while runs are short, so that it waits for nobody."""
+        """Give each worker that waits a run; some more ahead while runs are short, so that it waits for nobody."""
         load = Counter(call.worker for call in self._calls.values())
-        for ahead in range(2 if self._seconds < _SHORT_S else 1):
+        for ahead in range(1 + min(_MOST_AHEAD, int(_AHEAD_S / max(self._seconds, 1e-3)))):
             for worker, has_journals in self._fit.items():
                 is_full = self.most is not None and self._training >= self.most * (ahead + 1)
                 if load[worker] > ahead or is_full or len(self._todo) <= ahead * len(self._fit):
@@ -194,7 +199,8 @@ class ClusterSweep:
                     return
                 task = replace(self._todo.popleft(), journal=uuid4().hex)
                 future = self.cluster.submit(worker, self.train, self.joining, task)
-                self._calls[future] = _Call(worker, task, has_journals)
+                self._calls[future] = _Call(worker, task, has_journals, self._given)
+                self._given += 1
                 load[worker] += 1
 
     def _ended(self) -> list[Future[Any]]:
@@ -210,10 +216,7 @@ class ClusterSweep:
         try:
             answer = future.result()
         except LostWorkerError:
-            self._looked = -math.inf  # another may have come for it
-            self._fit.pop(worker, None)
-            if task:
-                yield from self._again(task, f"worker {worker} was lost", call)
+            yield from self._lost(call)
             return
         except Exception as error:  # noqa: BLE001  (whatever a strange worker's Python raises)
             if task is None:
@@ -234,6 +237,16 @@ class ClusterSweep:
             yield answer
         elif not is_stopped:  # the worker is about to end
             yield from self._again(task, f"worker {worker} ended", call)
+
+    def _lost(self, call: _Call) -> Iterator[RunOutcome]:
+        """Take back what a worker that was lost was given: what it trained, and what it hadn't begun."""
+        self._looked = -math.inf  # another may have come for it
+        self._fit.pop(call.worker, None)
+        given = [future for future, other in self._calls.items() if other.worker == call.worker]
+        calls = sorted([call, *map(self._calls.pop, given)], key=lambda each: each.number)
+        self._todo.extendleft(other.task for other in reversed(calls[1:]) if other.task)
+        if calls[0].task:
+            yield from self._again(calls[0].task, f"worker {call.worker} was lost", calls[0])
 
     def _joined(self, worker: str, answer: str | Joined) -> None:
         """Take the answer of a worker that joins: its version of tracker, then whether it has what is needed."""
