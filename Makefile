@@ -7,7 +7,7 @@ OTHER_MLFLOW := 2.22.5 1.30.1
 # Without byte code TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test lint types check wheel truth faults faults-short hostile hostile-short compat team schema lock clean
+.PHONY: install demo test lint types check wheel truth faults faults-short hostile hostile-short compat team cluster scale schema lock clean
 
 install: .venv/installed
 
@@ -77,10 +77,26 @@ compat: install $(OTHER_MLFLOW:%=.compat/mlflow-%) .compat/drivers .compat/jax
 team: install .compat/drivers
 	$(BIN)/python -m bench.team
 
+# Sweeps on clusters of Dask and Ray that are started for it, a worker of each killed; the table stands in docs/scale.md.
+cluster: install .compat/cluster
+	.compat/cluster/bin/python -m bench.cluster
+
+# A simulated sweep of 10,000 one-second runs on eight Dask workers, and what stores take of it: 25 minutes of a quiet machine.
+scale: install .compat/cluster
+	.compat/cluster/bin/python -m bench.scale --server
+
 # Its own SQLAlchemy, as MLflow 2.22 doesn't know 2.1, and setuptools, as MLflow 1.30 needs its pkg_resources.
 .compat/mlflow-%:
 	$(PYTHON) -m venv $@
 	$@/bin/python -m pip install --quiet --disable-pip-version-check 'mlflow==$*' 'sqlalchemy<2.1' 'setuptools<81' || rm -rf $@
+
+# Apart, as Ray takes 250 MB; what .venv has is found there, too.
+.compat/cluster:
+	$(BIN)/python -m venv $@
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	> "$$($@/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/tracker.pth"
+	ln -s ../../../$(BIN)/mlflow $@/bin/mlflow
+	$(BIN)/uv --system-certs pip install --python $@/bin/python --quiet 'dask[distributed]>=2024.8' 'ray>=2.40' || rm -rf $@
 
 .compat/drivers:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $@ boto3 'moto[s3,server]' psycopg2-binary pymysql \

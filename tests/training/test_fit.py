@@ -194,6 +194,22 @@ class TestBuiltNetwork:
             train(asked, data(), on_epoch=lambda _: None, built=built)
 
 
+class TestSeeded:
+    @pytest.mark.parametrize("seed", [0, 7])
+    def test_what_another_thread_draws_changes_no_seed_of_a_layer(self, seed: int) -> None:
+        from tracker.training.backend import keras, seeded
+
+        def drawn(between: int) -> list[int]:
+            with seeded(seed):
+                for _ in range(between):
+                    random.random()
+                return [int(number) for number in np.asarray(keras.random.SeedGenerator().state)]
+
+        assert drawn(0) == drawn(3)
+        keras.utils.set_random_seed(seed)
+        assert drawn(0) == [int(number) for number in np.asarray(keras.random.SeedGenerator().state)]
+
+
 class TestTrainThatFails:
     def test_train_that_fails_names_the_epoch_in_which_the_loss_is_lost(self):
         epochs: list[Epoch] = []

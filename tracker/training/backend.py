@@ -9,6 +9,7 @@ setting stops that. They are filtered out, and everything else is passed on.
 from __future__ import annotations
 
 import os
+import random
 import re
 import sys
 import tempfile
@@ -102,6 +103,22 @@ with without_notices():
         sys.modules["tensorflow"] = None  # type: ignore[assignment]
         keras.utils.set_random_seed(0)
         del sys.modules["tensorflow"]
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed all that Keras draws from; nothing else in this process draws from that meanwhile.
+
+    Keras takes the seeds of layers from Python's own generator, which other threads use: those of a Dask worker do.
+    """
+    from keras.src.random import seed_generator
+
+    keras.utils.set_random_seed(seed)
+    shared, seed_generator.python_random = seed_generator.python_random, random.Random(seed)  # noqa: S311  (no secret)
+    try:
+        yield
+    finally:
+        seed_generator.python_random = shared
 
 
 def seed_epoch(seed: int, epoch: int) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from tracker.errors import TrainingError
 from tracker.runs import EpochPredictions, Predictions
 from tracker.runs.facts import Layer, NetworkShape
-from tracker.training.backend import keras, seed_epoch
+from tracker.training.backend import keras, seed_epoch, seeded
 from tracker.training.batches import Batches, TrainingData, consecutive_segments, segment_frames
 from tracker.training.build import build_network
 from tracker.training.callbacks import EpochRecorder, Validation, check_finite, clip_probabilities
@@ -89,27 +89,27 @@ def train(
     if built is None or built.was_edited(plan):
         built = BuiltNetwork.of(plan, len(data.classes))
     model, watched = built.model, _keras_callbacks(configuration)
-    keras.utils.set_random_seed(plan.seed)  # layers may draw from it, whatever happened since the network was built
-    if on_build:
-        layers = tuple(Layer(type(layer).__name__, layer.count_params()) for layer in model.layers)
-        on_build(NetworkShape(model.count_params(), layers))
-    validation = Validation(data.validation.images, data.targets(data.validation), frames, keep_going=keep_going)
-    folder = CheckpointFolder(checkpoints) if checkpoints else None
-    recorder = EpochRecorder(configuration.keep, validation, watched, folder, on_epoch)
-    recorder.resume(model, len(data.classes))
-    batches = Batches(images, targets, frames=frames, batch_size=configuration.batch_size, seed=plan.seed)
-    if on_start:
-        on_start()
-    interrupted = False
-    try:
-        callbacks, epochs = [validation, *watched, recorder], recorder.epochs_left(configuration.epochs)
-        train_epochs(model, batches, epochs, callbacks, on_batch, keep_going=keep_going)
-    except KeyboardInterrupt:
-        if recorder.history.kept is None:
-            raise
-        interrupted = True
-        if on_interrupt:
-            on_interrupt()
+    with seeded(plan.seed):  # layers may draw from it, whatever happened since the network was built
+        if on_build:
+            layers = tuple(Layer(type(layer).__name__, layer.count_params()) for layer in model.layers)
+            on_build(NetworkShape(model.count_params(), layers))
+        validation = Validation(data.validation.images, data.targets(data.validation), frames, keep_going=keep_going)
+        folder = CheckpointFolder(checkpoints) if checkpoints else None
+        recorder = EpochRecorder(configuration.keep, validation, watched, folder, on_epoch)
+        recorder.resume(model, len(data.classes))
+        batches = Batches(images, targets, frames=frames, batch_size=configuration.batch_size, seed=plan.seed)
+        if on_start:
+            on_start()
+        interrupted = False
+        try:
+            callbacks, epochs = [validation, *watched, recorder], recorder.epochs_left(configuration.epochs)
+            train_epochs(model, batches, epochs, callbacks, on_batch, keep_going=keep_going)
+        except KeyboardInterrupt:
+            if recorder.history.kept is None:
+                raise
+            interrupted = True
+            if on_interrupt:
+                on_interrupt()
     return _result(model, data, recorder.history, frames, interrupted=interrupted)
 
 
@@ -130,13 +130,13 @@ class BuiltNetwork:
             If the network cannot be built.
         """
         keras.utils.clear_session(free_memory=False)  # or layer names would depend on earlier runs
-        keras.utils.set_random_seed(plan.seed)
-        model = build_network(plan.configuration, (plan.spectrogram.n_mels, segment_frames(plan), 1), n_classes)
-        # With all variables built before, the first training step is traced once instead of twice, in half the time.
-        optimizer = keras.optimizers.Adam(plan.configuration.learning_rate)
-        optimizer.build(model.trainable_variables)
-        accuracy_metric = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-        model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=[accuracy_metric])
+        with seeded(plan.seed):
+            model = build_network(plan.configuration, (plan.spectrogram.n_mels, segment_frames(plan), 1), n_classes)
+            # With all variables built before, the first training step is traced once, not twice, in half the time.
+            optimizer = keras.optimizers.Adam(plan.configuration.learning_rate)
+            optimizer.build(model.trainable_variables)
+            accuracy_metric = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+            model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=[accuracy_metric])
         return cls(model, find_network(plan.configuration.model).digest)
 
     def was_edited(self, plan: RunPlan) -> bool:
