@@ -54,8 +54,7 @@ from tracker.wording import counted, listing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from rich.table import Table
-
+    from tracker.cli.console import Table
     from tracker.recording.reports import Form
     from tracker.recording.stores import ExperimentRuns
     from tracker.render import ClipsView, ComparisonView
