@@ -75,6 +75,15 @@ class TestReadExperiment:
         assert np.array_equal(run.validation_by_epoch.probabilities, random_epoch_predictions().probabilities)
         assert run.groups == {"blues/000.wav": "artist 1"}
 
+    def test_read_experiment_reads_curves_and_files_of_the_runs_asked_for_alone(self, location: Location) -> None:
+        run_id = write_whole(location)
+        (whole,) = read_experiment(location, "tracker", results_of={run_id}).runs
+        (bare,) = read_experiment(location, "tracker", results_of=frozenset()).runs
+        assert whole.curves.keys() == {"loss", "val_loss", "best_epoch", "best_val_loss"}
+        assert whole.validation is not None
+        assert (bare.curves, bare.validation, bare.groups) == ({}, None, {})
+        assert (bare.params, bare.tags, bare.metrics) == (whole.params, whole.tags, whole.metrics)
+
     def test_read_experiment_brings_back_what_is_no_number_or_infinite(self, location: Location) -> None:
         send_run(location, EpochDone(START, 1, {"a": math.nan, "b": math.inf, "c": -math.inf}))
         (run,) = read_experiment(location, "tracker").runs

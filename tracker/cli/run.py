@@ -220,7 +220,7 @@ def _outcome(target: LogTarget, run_id: str) -> str:
     from tracker.runs.logged import SHORT_ID
 
     try:
-        run = load_runs(target.store, target.experiment, by_epoch=0).find(run_id)
+        run = load_runs(target.store, target.experiment, by_epoch=0, results_of={run_id}).find(run_id)
     except TrackerError:
         return run_id
     study, _ = report_study([run])

@@ -63,7 +63,7 @@ def delete_run(run: str, store: Store, experiment: str, reporter: Reporter) -> s
 def _change(run: str, change: Change, done: str, store: Store, experiment: str, reporter: Reporter) -> str:
     store.check_change(change)
     try:
-        found = load_runs(store, experiment, by_epoch=0)
+        found = load_runs(store, experiment, by_epoch=0, results_of=frozenset())
         for problem in found.problems:
             reporter.warn(problem)
         target = found.find(run)

@@ -47,6 +47,7 @@ from tracker.wording import counted, some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from tracker.journal.reader import Journal
     from tracker.store import ByEpoch, Store, UnreadableRows
@@ -196,8 +197,10 @@ def counts(journal: Journal) -> bool:
     return not (journal.is_deleted or is_sweep(journal.started.tags))
 
 
-def load_runs(store: Store, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUNS) -> ExperimentRuns:
-    """Read an experiment's runs from its store (`by_epoch` as in `Store.read`) and from the journals beside it.
+def load_runs(
+    store: Store, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUNS, results_of: AbstractSet[str] | None = None
+) -> ExperimentRuns:
+    """Read an experiment's runs from its store, as `Store.read` does, and from the journals beside it.
 
     Raises `StoreError` if the store cannot be read and no journal has a run that it lacks, or it is gone with its runs.
     """
@@ -205,7 +208,7 @@ def load_runs(store: Store, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUN
     waiting = [journal for journal in found if journal.started.experiment == experiment and counts(journal)]
     problems = list(found.problems)
     try:
-        stored = store.read(experiment, by_epoch=by_epoch)
+        stored = store.read(experiment, by_epoch=by_epoch, results_of=results_of)
     except StoreError as error:
         check_not_gone(store)
         if not waiting:

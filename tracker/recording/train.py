@@ -389,7 +389,7 @@ def _warn_of_short_clips(prepared: Prepared, plan: RunPlan, reporter: Reporter) 
 def _finished_runs(target: LogTarget) -> dict[str, Run]:
     """Return the finished runs by their keys; the first of equal ones."""
     try:
-        runs = load_runs(target.store, target.experiment, by_epoch=0)
+        runs = load_runs(target.store, target.experiment, by_epoch=0, results_of=frozenset())
     except StoreError:
         return {}  # there is nothing to reuse; opening the store will say what else may be wrong with it
     return {run_key(run.params, run.tags): run for run in reversed(runs) if run.status is RunStatus.FINISHED}

@@ -26,6 +26,7 @@ from tracker.store.run_files import predictions_csv as predictions_csv
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -240,8 +241,13 @@ class Store(Protocol):
     def check_metrics(self, names: Iterable[str]) -> None:
         """Raise `StoreError` if the store would refuse the name of a metric."""
 
-    def read(self, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUNS) -> Experiment:
+    def read(
+        self, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUNS, results_of: AbstractSet[str] | None = None
+    ) -> Experiment:
         """Read an experiment with everything its runs logged; by-epoch predictions of the runs of `by_epoch` alone.
+
+        If it is enough to have the curves and files of some runs, `results_of` are their ids: those of the others,
+        which take longest, may be left out.
 
         Raises `GoneError` if there is no such experiment, and `StoreError` if it has no runs or can't be read.
         """

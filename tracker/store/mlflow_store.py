@@ -31,6 +31,7 @@ from tracker.store.reader import deleted_runs, experiment_name, read_artifact, r
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from contextlib import AbstractContextManager
     from types import FrameType
 
@@ -107,8 +108,10 @@ class _MlflowStore:
     def check_metrics(self, names: Iterable[str]) -> None:
         check_keys("metric", names)
 
-    def read(self, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUNS) -> Experiment:
-        return read_experiment(self.location, experiment, by_epoch=by_epoch)
+    def read(
+        self, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUNS, results_of: AbstractSet[str] | None = None
+    ) -> Experiment:
+        return read_experiment(self.location, experiment, by_epoch=by_epoch, results_of=results_of)
 
     def deleted_runs(self, experiment: str) -> tuple[DeletedRun, ...]:
         return deleted_runs(self.location, experiment)

@@ -16,6 +16,7 @@ from tracker.store.mlflow_run import check_keys, check_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from tracker.runs.events import Started
@@ -110,7 +111,10 @@ class _ReadOnlyStore:
     def check_metrics(self, names: Iterable[str]) -> None:
         check_keys("metric", names)
 
-    def read(self, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUNS) -> Experiment:
+    def read(
+        self, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUNS, results_of: AbstractSet[str] | None = None
+    ) -> Experiment:
+        del results_of  # everything is read
         if self.has_no_file:
             raise StoreError(f"the store {self.shown} does not exist: give another --tracking-uri")
         return self.reader.read(experiment, by_epoch)

@@ -55,10 +55,16 @@ _DELETED = """
 """
 
 
-def read_experiment(location: Location, name: str, *, by_epoch: ByEpoch = BY_EPOCH_RUNS) -> Experiment:
+def read_experiment(
+    location: Location,
+    name: str,
+    *,
+    by_epoch: ByEpoch = BY_EPOCH_RUNS,
+    results_of: AbstractSet[str] | None = None,
+) -> Experiment:
     """Read an experiment with everything its runs logged; see `tracker.store.Store.read`."""
     if location.database:
-        experiment = _read_database(location, location.database, name, by_epoch)
+        experiment = _read_database(location, location.database, name, by_epoch, results_of)
     else:
         from tracker.store.server_reader import read_server  # which imports MLflow
 
@@ -164,18 +170,20 @@ def run_names(database: Path) -> tuple[RunName, ...]:
     return tuple(RunName(*row) for row in rows if all(isinstance(text, str) for text in row))
 
 
-def _read_database(location: Location, database: Path, name: str, by_epoch: ByEpoch) -> Experiment:
+def _read_database(
+    location: Location, database: Path, name: str, by_epoch: ByEpoch, results_of: AbstractSet[str] | None
+) -> Experiment:
     require_readable(database)
     with reading(database) as connection:
         experiment_id = id_of_experiment(connection, location, name)
         connection.text_factory = str  # the fastest
         try:
-            rows = Rows(connection, experiment_id, columns_of(connection)).read()
+            rows = Rows(connection, experiment_id, columns_of(connection), results_of=results_of).read()
         except sqlite3.OperationalError as error:
             if "UTF-8" not in str(error):
                 raise
             connection.text_factory = text_or_bytes
-            rows = Rows(connection, experiment_id, columns_of(connection)).read()
+            rows = Rows(connection, experiment_id, columns_of(connection), results_of=results_of).read()
 
     parents = cache(parents_below)
 
@@ -184,6 +192,8 @@ def _read_database(location: Location, database: Path, name: str, by_epoch: ByEp
         return find_artifacts(artifact_uri, database.parent, run_id, parents)
 
     def fetch(record: Record, path: str) -> bytes | None:
+        if results_of is not None and record.run_id not in results_of:
+            return None
         found = folder_of(record.artifact_uri, record.run_id)
         return found.read(path) if found else None
 
@@ -265,6 +275,7 @@ class Rows:
     experiment_id: int
     columns: Mapping[str, AbstractSet[str]]  # that there are, by table
     true: str | None = None
+    results_of: AbstractSet[str] | None = None  # as in `tracker.store.Store.read`
     tags: dict[str, str] = field(default_factory=dict)
     records: dict[int | str, Record] = field(default_factory=dict)  # by what statements give for the run
     wrong: dict[str | None, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -296,7 +307,8 @@ class Rows:
             value = _TYPED_VALUE.format(true=self.true) if has_nan else "value"
         else:
             value = _VALUE if has_nan else _VALUE_BEFORE_NAN
-        for run, curves in self._curves(value).items():
+        of_runs = self.results_of if has_latest else None
+        for run, curves in self._curves(value, of_runs).items():
             self.records[run].curves.update(curves)
             if not has_latest:
                 self.records[run].metrics = {key: curve.values[-1].item() for key, curve in curves.items()}
@@ -305,16 +317,19 @@ class Rows:
             for run, key, latest in self._of_runs("latest_metrics", f"key, {value}", _LATEST):
                 self.records[run].metrics[same.setdefault(key, key)] = math.nan if latest is None else float(latest)
 
-    def _curves(self, value: str) -> dict[int | str, dict[str, Curve]]:
-        """Return the curves of all runs; most of them can do without the times, which take as long to read again."""
+    def _curves(self, value: str, of_runs: AbstractSet[str] | None) -> dict[int | str, dict[str, Curve]]:
+        """Return the curves of all runs, or of some.
+
+        Most of them can do without the times, which take as long to read again.
+        """
         checked = value if self.true else f"CASE WHEN typeof(timestamp) != 'integer' THEN '' ELSE {value} END"
         columns = f"key, step, {checked}"
-        curves = curves_of(self._chunks("metrics", columns, _METRICS[:4]))
+        curves = curves_of(self._chunks("metrics", columns, _METRICS[:4], of_runs=of_runs))
         if curves is None:
             for of_run in self.wrong.values():
                 del of_run["metrics"]  # which are counted again
             columns = f"key, step, {value}, timestamp, {'0' if self.true else 'source.rowid'}"
-            curves = curves_of(self._chunks("metrics", columns, _METRICS)) or {}
+            curves = curves_of(self._chunks("metrics", columns, _METRICS, of_runs=of_runs)) or {}
         return curves
 
     def _read_experiment_tags(self) -> None:
@@ -341,10 +356,14 @@ class Rows:
         for chunk in self._chunks(table, columns, types, called):
             yield from zip(*chunk, strict=True)
 
-    def _chunks(self, table: str, columns: str, types: _Types, called: str = "") -> Iterator[list[tuple[Any, ...]]]:
-        """Yield the columns of some rows at a time, at least of one."""
+    def _chunks(
+        self, table: str, columns: str, types: _Types, called: str = "", of_runs: AbstractSet[str] | None = None
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the columns of some rows at a time, at least of one; those of all runs, or of some by their ids."""
         join = "JOIN runs ON runs.run_uuid = source.run_uuid WHERE experiment_id = ? AND lifecycle_stage = 'active'"
-        cursor = self._select(f"{self._run}, {columns} FROM {table} AS source {join}")
+        if of_runs is not None:
+            join += f" AND runs.run_uuid IN ({','.join('?' * len(of_runs))})"
+        cursor = self._select(f"{self._run}, {columns} FROM {table} AS source {join}", *(of_runs or ()))
         while rows := cursor.fetchmany(_CHUNK):
             chunk = list(zip(*rows, strict=True))
             if not (self.records.keys() >= set(chunk[0]) and _are_of(chunk, types)):
@@ -366,8 +385,8 @@ class Rows:
         wrong = tuple(UnreadableRows(run_id, tuple(tables.items())) for run_id, tables in self.wrong.items())
         return replace(experiment, unreadable_rows=wrong, deleted_runs=self.deleted)
 
-    def _select(self, rest: str) -> Cursor:
-        return self.connection.execute(f"SELECT {rest}", (self.experiment_id,))
+    def _select(self, rest: str, *parameters: str) -> Cursor:
+        return self.connection.execute(f"SELECT {rest}", (self.experiment_id, *parameters))
 
 
 def _are_of(columns: Sequence[tuple[object, ...]], types: _Types) -> bool:
