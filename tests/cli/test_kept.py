@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from mlflow import MlflowClient
@@ -266,3 +267,21 @@ class TestPromote:
             api.promote("three")
         with pytest.raises(TrackerError, match="features of run five"):  # which has no model
             api.promote("best")
+
+
+class TestInMlflow:
+    def test_mlflow_loads_it_as_a_function_of_paths_and_bytes(
+        self, here: Tracker, folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import mlflow
+
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+        (model,) = folder.glob(f"mlruns/*/{run.run_id}/artifacts/model")
+        function = mlflow.pyfunc.load_model(str(model))
+        expected = rows_of(here("predict", "genres/high3.wav", "--format", "csv"))[0]
+        for clip in ("genres/high3.wav", (folder / "genres/high3.wav").read_bytes()):
+            found = function.predict(pd.DataFrame({"audio": [clip]}))
+            assert list(found.columns) == ["predicted", "high", "low"]
+            assert found["predicted"][0] == expected["predicted"]
+            assert found["high"][0] == pytest.approx(float(expected["high"]), abs=1e-4)
+        assert "librosa==0.11.0" in (model / "requirements.txt").read_text().splitlines()

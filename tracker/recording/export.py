@@ -6,7 +6,6 @@ Nothing in the folder needs tracker. The card says what the runs show of the mod
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
@@ -17,8 +16,8 @@ from tracker.errors import TrackerError, TrainingError
 from tracker.printable import printable
 from tracker.recording.kept_model import called, open_model
 from tracker.recording.reports import build_report
-from tracker.recording.train import CODE_TAG, DATASET_TAG, SPLIT_TAG, VERSION_TAG
-from tracker.runs import FLOOR_DB, number_text
+from tracker.recording.train import CLIP_PACKAGES, CODE_TAG, DATASET_TAG, SPLIT_TAG, VERSION_TAG, clip_settings
+from tracker.runs import number_text
 from tracker.runs.facts import data_facts, looks_at_test
 from tracker.wording import counted, metric_text, percent_cell
 
@@ -36,13 +35,12 @@ if TYPE_CHECKING:
 
 _NEEDED = {"onnx": ("onnx", "tf2onnx")}  # modules that a form takes beside Keras and its backend
 
-# What the script in the folder imports; `features` by all.
+# What the script in the folder imports beside what makes features.
 _IMPORTED: dict[str, tuple[str, ...]] = {
     "keras": ("keras", "tensorflow"),
     "tflite": ("tensorflow",),
     "onnx": ("onnxruntime",),
 }
-_FEATURES = ("librosa", "numpy", "soundfile", "soxr")
 
 
 def export_run(
@@ -78,13 +76,7 @@ def _files(kept: KeptModel, runs: ExperimentRuns, form: ModelForm) -> dict[str, 
     from tracker import render
     from tracker.render.model_card import FILES
 
-    settings = {
-        **asdict(kept.spectrogram),
-        "segment_s": kept.segment_s,
-        "segment_frames": kept.frames,
-        "floor_db": FLOOR_DB,
-        "features": "log-mel as librosa has it: melspectrogram, then power_to_db below the clip's maximum",
-    }
+    settings = clip_settings(kept.spectrogram, kept.segment_s)
     labels = [printable(name) for name in kept.classes]
     texts = {
         "README.md": render.render_card(_card(kept, build_report(runs)), form),
@@ -109,7 +101,7 @@ def _model(kept: KeptModel, form: ModelForm) -> bytes:
 
 
 def _requirements(form: ModelForm) -> Iterator[str]:
-    for name in sorted((*_FEATURES, *_IMPORTED[form])):
+    for name in sorted((*CLIP_PACKAGES, *_IMPORTED[form])):
         try:
             yield f"{name}=={version(name)}"
         except PackageNotFoundError:  # another distribution of it, or what the script alone needs

@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,11 +33,19 @@ from tracker.recording.parent_run import parent_run
 from tracker.recording.run_writer import ENVIRONMENT, RunWriter, classes_tag, signals_raise, versions_text
 from tracker.recording.stores import data_tag, interrupted_message, journals_folder, load_runs, model_param
 from tracker.replay import can_act
-from tracker.runs import DataPlan, Run, RunPlan, RunStatus, number_text, value_text
+from tracker.runs import FLOOR_DB, DataPlan, Run, RunPlan, RunStatus, number_text, value_text
 from tracker.runs.events import Attached, DatasetUsed, Measured
 from tracker.runs.facts import DataFacts, TrainingPlan, environment_tags, examples_of
 from tracker.runs.options import options_of
-from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, now_ms, predictions_csv
+from tracker.store import (
+    DATASET,
+    VALIDATION,
+    VALIDATION_BY_EPOCH,
+    ClipFunction,
+    epoch_predictions_npz,
+    now_ms,
+    predictions_csv,
+)
 from tracker.training.checkpoint import finished_epochs
 from tracker.training.networks import find_network, network_options, short_name
 from tracker.training.result import environment, machine, use_backend
@@ -49,7 +57,7 @@ if TYPE_CHECKING:
     from tracker.data.dataset import Clip
     from tracker.recording.reporter import Reporter
     from tracker.recording.stores import LogTarget
-    from tracker.runs import Spectrogram, SplitPlan
+    from tracker.runs import Configuration, Spectrogram, SplitPlan
     from tracker.runs.facts import NetworkShape
     from tracker.training.batches import Image, LabelledImages, TrainingData
     from tracker.training.fit import BuiltNetwork
@@ -65,6 +73,7 @@ KEEP_GOING_TAG = "tracker.keep_going"  # on a run that continues when the loss i
 _MOST_CLASSES = 4  # that the line about the data names
 _ALIKE = 1.05  # how many times as long as the shortest clip the longest may be, to be called as long
 ANY_DATA = DataPlan()  # read as it is
+CLIP_PACKAGES = ("librosa", "numpy", "soundfile", "soxr")  # that make a clip into what a model takes
 MOST_FAULTY = 0.1  # fraction of clips that may be left out; with more, the dataset isn't what the user thinks it is
 
 
@@ -437,6 +446,26 @@ def _training_data(prepared: Prepared) -> TrainingData:
     return TrainingData(labelled(split.training), labelled(split.validation), prepared.dataset.classes)
 
 
+def clip_settings(spectrogram: Spectrogram, segment_s: float) -> dict[str, float | str]:
+    """Return what a clip is made into for a model, as a script without tracker needs it."""
+    return {
+        **asdict(spectrogram),
+        "segment_s": segment_s,
+        "segment_frames": spectrogram.frames(segment_s),
+        "floor_db": FLOOR_DB,
+        "features": "log-mel as librosa has it: melspectrogram, then power_to_db below the clip's maximum",
+    }
+
+
+def clip_function(classes: Sequence[str], spectrogram: Spectrogram, configuration: Configuration) -> ClipFunction:
+    """Return what makes a run's network a function of audio files in MLflow."""
+    from tracker.render import function_of_clips
+
+    settings = {"classes": [*classes], "backend": configuration.keras_backend}
+    document = json.dumps(settings | clip_settings(spectrogram, configuration.segment_s), indent=2)
+    return ClipFunction(function_of_clips(), document, CLIP_PACKAGES)
+
+
 @dataclass(frozen=True, eq=False)
 class Recorder:
     """Trains a run by a plan, or continues the one that was interrupted, and writes its journal."""
@@ -557,7 +586,8 @@ class Recorder:
         self.writer.attach_file(VALIDATION_BY_EPOCH, epoch_predictions_npz(outcome.validation_by_epoch))
         self.writer.attach_description(*self.writer.describe())
         save, backend = self.writer.target.store.save_model, self.plan.configuration.keras_backend
-        self.writer.attach_folder(MODEL, lambda folder: save(folder, outcome.model, outcome.example, backend))
+        clips = clip_function(self.prepared.dataset.classes, self.plan.spectrogram, self.plan.configuration)
+        self.writer.attach_folder(MODEL, lambda folder: save(folder, outcome.model, outcome.example, backend, clips))
         if outcome.interrupted:  # now that everything there is has been written
             raise KeyboardInterrupt
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from tracker.render.json_document import render_comparison_json, render_gate_json, render_json, render_next_json
     from tracker.render.json_schema import gate_schema, report_schema
-    from tracker.render.model_card import ModelCard, ModelForm, predicting_script, render_card, segments_code
+    from tracker.render.model_card import ModelCard, ModelForm, function_of_clips, predicting_script, render_card
     from tracker.render.pdf import render_pdf
     from tracker.render.tabular import render_csv, render_latex
     from tracker.render.view_model import ClipsView, ComparisonView, view_comparison
@@ -40,6 +40,7 @@ __all__ = [
     "ModelForm",
     "Sound",
     "agent_instructions",
+    "function_of_clips",
     "gate_schema",
     "picture_files",
     "predicting_script",
@@ -61,7 +62,6 @@ __all__ = [
     "render_summary",
     "render_verdict",
     "report_schema",
-    "segments_code",
     "view_comparison",
 ]
 

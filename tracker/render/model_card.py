@@ -86,6 +86,11 @@ def predicting_script(form: ModelForm) -> str:
     return Template(_read("predict.py.txt")).substitute({name: text.rstrip() for name, text in parts.items()})
 
 
+def function_of_clips() -> str:
+    """Return a module that MLflow loads a model by, as a function of audio files."""
+    return Template(_read("clip_model.py.txt")).substitute(segments=segments_code().rstrip())
+
+
 def segments_code() -> str:
     """Return the function that makes a clip into what a model takes, with librosa and NumPy alone."""
     return _read("segments.py.txt")

@@ -144,6 +144,15 @@ class Experiment:
 
 
 @dataclass(frozen=True, slots=True)
+class ClipFunction:
+    """What makes a model of segments a function of audio files: a module with ``_load_pyfunc``, and its settings."""
+
+    code: str
+    settings: str  # a JSON document
+    packages: tuple[str, ...]  # that the module imports, beside Keras
+
+
+@dataclass(frozen=True, slots=True)
 class ArtifactPath:
     """A path or URI of artifacts that a store holds, and the one that it should hold; `row` is SQLite's rowid."""
 
@@ -327,11 +336,13 @@ class Store(Protocol):
         Raises `GoneError` if it isn't there, `StoreError` if it can't be read or the store is away.
         """
 
-    def save_model(self, folder: Path, model: KerasModel, example: NDArray[np.float32], backend: str) -> None:
+    def save_model(
+        self, folder: Path, model: KerasModel, example: NDArray[np.float32], backend: str, clips: ClipFunction | None
+    ) -> None:
         """Save a Keras model as a new folder that the store's own tools can load.
 
         `example` is an input of the model, shape (n, ...) with n at least 1; `backend` is the package that Keras
-        trained it with.
+        trained it with; `clips` makes it a function of audio.
         """
 
     def examine(self, *, has_uploads: bool = False) -> Condition:

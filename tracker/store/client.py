@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment
     from numpy.typing import NDArray
 
-    from tracker.store import KerasModel
+    from tracker.store import ClipFunction, KerasModel
     from tracker.store.location import Location
     from tracker.store.server import ServedExperiment
 
@@ -408,24 +408,42 @@ def _migrate(database: Path) -> None:
         raise StoreError(f"MLflow {version('mlflow')} cannot migrate the store {database}: {last_line}")
 
 
+_CLIP_MODULE, _CLIP_SETTINGS = "clip_model", "clip.json"
+
+
 def save_keras_model(
-    folder: Path, model: KerasModel, example: NDArray[np.float32], backend: str = "tensorflow"
+    folder: Path,
+    model: KerasModel,
+    example: NDArray[np.float32],
+    backend: str = "tensorflow",
+    clips: ClipFunction | None = None,
 ) -> None:
     """Save a model as a new folder that MLflow and Keras load, with signature and requirements.
 
     It is uploaded as files of the run, rather than by ``mlflow.keras.log_model``, which puts it elsewhere
-    (``models/m-…``) and works on MLflow's global active run. ``runs:/ID/model`` loads either. MLflow puts the time and
-    an id of its own inside: saving again gives another folder.
+    (``models/m-…``) and works on MLflow's global active run. ``runs:/ID/model`` loads either. With `clips`, MLflow
+    loads it as a function of audio, whose column ``audio`` has paths or files' bytes; Keras loads the same network.
+    MLflow puts the time and an id of its own inside: saving again gives another folder.
     """
     import mlflow.keras
-    from mlflow.models import infer_signature
+    from mlflow.models import Model, ModelSignature, infer_signature
+    from mlflow.types.schema import ColSpec, DataType, Schema
 
     first = example[:1]
     signature = infer_signature(first, model.predict_on_batch(first))
     # What loading needs, pinned to what is installed; MLflow's own inference of it takes 15 s.
-    pinned = [f"{name}=={version(name)}" for name in ("keras", backend, "numpy")]
+    named = ("keras", backend, "numpy", *(clips.packages if clips else ()))
+    pinned = [f"{name}=={version(name)}" for name in dict.fromkeys(named)]
     with _packages_unsearched():
         mlflow.keras.save_model(model, str(folder), signature=signature, pip_requirements=pinned)
+    if clips:
+        (folder / "code").mkdir()
+        (folder / "code" / f"{_CLIP_MODULE}.py").write_text(clips.code, encoding="utf-8")
+        (folder / "data" / _CLIP_SETTINGS).write_text(clips.settings, encoding="utf-8")
+        saved = Model.load(str(folder))
+        saved.signature = ModelSignature(inputs=Schema([ColSpec(DataType.binary, "audio")]))
+        function = saved.flavors["python_function"] | {"loader_module": _CLIP_MODULE, "code": "code", "data": "data"}
+        saved.add_flavor("python_function", **function).save(str(folder / "MLmodel"))
 
 
 @contextmanager

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tracker.runs.events import Change, Event, Started, UploadState
-    from tracker.store import ArtifactPath, ByEpoch, DeletedRun, KerasModel, RunName, Store, Upload
+    from tracker.store import ArtifactPath, ByEpoch, ClipFunction, DeletedRun, KerasModel, RunName, Store, Upload
     from tracker.store.location import Location
 
 _UNUSABLE = {StoreState.OLDER, StoreState.NEWER, StoreState.FOREIGN}
@@ -177,10 +177,12 @@ class _MlflowStore:
     def read_artifact(self, run_id: str, path: str) -> bytes:
         return read_artifact(self.location, run_id, path)
 
-    def save_model(self, folder: Path, model: KerasModel, example: NDArray[np.float32], backend: str) -> None:
+    def save_model(
+        self, folder: Path, model: KerasModel, example: NDArray[np.float32], backend: str, clips: ClipFunction | None
+    ) -> None:
         from tracker.store.client import save_keras_model
 
-        save_keras_model(folder, model, example, backend)
+        save_keras_model(folder, model, example, backend, clips)
 
     def examine(self, *, has_uploads: bool = False) -> Condition:
         condition = database_file.examine(self.location, has_uploads=has_uploads)
