@@ -555,7 +555,7 @@ class _Words:
     def _interval(self, interval: Interval) -> str:
         confidence = percent(self.confidence)
         if self.study.metric.is_accuracy:
-            return f"{confidence} interval {points_interval(interval)}"
+            return f"{confidence} interval {points_interval(interval)} points"
         sizes = losses(*map(abs, interval))
         ends = " to ".join(f"{sign(end)}{size}" for end, size in zip(interval, sizes, strict=True))
         return f"{confidence} interval {ends}"
