@@ -136,7 +136,7 @@ class TestGuesses:
             f"tracker run: there is no option {typed}; did you mean {meant}? (see tracker run --help)\n"
         )
 
-    @pytest.mark.parametrize("typed", ["--workers", "--depth", "--x", "--gpu", "--optimizer"])
+    @pytest.mark.parametrize("typed", ["--workers", "--depth", "--x", "--gpu", "--verbose"])
     def test_an_option_like_no_other_is_answered_with_no_guess(self, tracker: Tracker, typed: str) -> None:
         result = tracker("run", typed, "1")
         assert (result.status, result.out) == (2, "")

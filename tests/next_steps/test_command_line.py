@@ -106,7 +106,7 @@ class TestTrainAgain:
         assert again(made(1, params=BASE | {"act": value}, tags=BY_TRACKER)) is None
 
     def test_train_again_refuses_unknown_params_of_runs_that_tracker_did_not_log(self, made: MakeRun) -> None:
-        assert again(made(1, params=BASE | {"optimizer": "sgd"})) is None
+        assert again(made(1, params=BASE | {"pooling": "max"})) is None
 
     def test_train_again_refuses_runs_without_a_kernel_or_a_learning_rate(self, made: MakeRun) -> None:
         assert again(made(1, params={"epochs": "3"})) is None

@@ -1,4 +1,4 @@
-"""One more field in the plan is one more option everywhere: in a copy of the source with `--weight-decay`."""
+"""One more field in the plan is one more option everywhere: in a copy of the source with `--warm-up`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import tracker
 SOURCE = Path(tracker.__file__).parent
 BEFORE = "    batch_size: int = field("
 FIELD = """\
-    weight_decay: float = field(default=0.0, metadata=option(
-        flag="--weight-decay", panel=Panel.TRAINING, range=Range(least=0), words="weight decay",
+    warm_up: float = field(default=0.0, metadata=option(
+        flag="--warm-up", panel=Panel.TRAINING, range=Range(least=0), words="warm-up",
         help="Penalty on large weights", title_format="decay={}", name_format="wd{}", acts_late=True,
     ))  # fmt: skip
 """
@@ -31,12 +31,12 @@ from tracker.runs import Run, RunStatus, plan_of, plan_with, reserved_for
 from tracker.study.options import design_of
 from tracker.wording import change_words, option_words
 
-plan = plan_with({"weight_decay": 0.01, "epochs": 30, "batch_size": 16})
+plan = plan_with({"warm_up": 0.01, "epochs": 30, "batch_size": 16})
 params = plan.params()
 design = design_of([params, plan_with({}).params()])
 run = Run("1" * 32, "a run", RunStatus.FINISHED, params, {"tracker.version": "1"}, {}, {})
 try:
-    plan_with({"weight_decay": -1.0})
+    plan_with({"warm_up": -1.0})
 except ValueError as error:
     refused = str(error)
 print(json.dumps({
@@ -45,16 +45,16 @@ print(json.dumps({
     "name": plan.run_name(),
     "refused": refused,
     "command": CommandWriter("tracker").train_again(run, {}, 0),
-    "changed": CommandWriter("tracker").train_again(run, {"weight_decay": "0.1"}, 0),
-    "words": [option_words("weight_decay"), change_words("weight_decay", "0", "0.01")],
+    "changed": CommandWriter("tracker").train_again(run, {"warm_up": "0.1"}, 0),
+    "words": [option_words("warm_up"), change_words("warm_up", "0", "0.01")],
     "title": title(design, 0),
     "order": design.options,
-    "late": "weight_decay" in _ACT_LATE,
-    "reserved": reserved_for("weight_decay"),
+    "late": "warm_up" in _ACT_LATE,
+    "reserved": reserved_for("warm_up"),
 }))
 """
 CLASHING = '''
-def build(input_shape, n_classes, *, kernel_size: int = 3, weight_decay: float = 0.1):
+def build(input_shape, n_classes, *, kernel_size: int = 3, warm_up: float = 0.1):
     """Return a network."""
 '''
 
@@ -88,7 +88,7 @@ def found(copy: Path) -> dict[str, Any]:
 
 class TestAnOptionAddedToTheTable:
     def test_an_option_added_to_the_table_is_logged_and_read_back(self, found: dict[str, Any]) -> None:
-        assert found["params"]["weight_decay"] == "0.01"
+        assert found["params"]["warm_up"] == "0.01"
         assert found["read back"]
 
     def test_an_option_added_to_the_table_stands_in_the_names_and_titles_of_runs(self, found: dict[str, Any]) -> None:
@@ -96,33 +96,33 @@ class TestAnOptionAddedToTheTable:
         assert found["title"].startswith("Conv=3, lr=0.001, decay=0.01, ")
 
     def test_an_option_added_to_the_table_is_checked_by_its_range(self, found: dict[str, Any]) -> None:
-        assert found["refused"] == "weight_decay: the weight decay must be a finite number at least 0, got -1"
+        assert found["refused"] == "warm_up: the warm-up must be a finite number at least 0, got -1"
 
     def test_an_option_added_to_the_table_stands_in_suggested_commands(self, found: dict[str, Any]) -> None:
-        start = "tracker run --kernel 3 --lr 0.001 --epochs 30 --weight-decay"
+        start = "tracker run --kernel 3 --lr 0.001 --epochs 30 --warm-up"
         assert " ".join(found["command"]) == f"{start} 0.01 --batch-size 16"
         assert " ".join(found["changed"]) == f"{start} 0.1 --batch-size 16"
 
     def test_an_option_added_to_the_table_has_words_and_a_place_in_the_order(self, found: dict[str, Any]) -> None:
-        assert found["words"] == ["weight decay", "weight decay 0.01 instead of 0"]
-        assert found["order"] == ["epochs", "weight_decay", "batch_size"]
+        assert found["words"] == ["warm-up", "warm-up 0.01 instead of 0"]
+        assert found["order"] == ["epochs", "warm_up", "batch_size"]
         assert found["late"]
 
     def test_reserves_its_name(self, copy: Path, found: dict[str, Any]) -> None:
-        assert found["reserved"] == "the option --weight-decay"
+        assert found["reserved"] == "the option --warm-up"
         (copy / "models" / "clashing.py").write_text(CLASHING)
         result = python(copy, "-m", "tracker", "run", "--model", "clashing")
         assert result.returncode != 0
-        assert "option weight_decay of `build` clashes with the option --weight-decay of `tracker run`" in result.stderr
+        assert "option warm_up of `build` clashes with the option --warm-up of `tracker run`" in result.stderr
 
     def test_an_option_added_to_the_table_is_in_help_and_taken_by_the_command_line(self, copy: Path) -> None:
         shown = python(copy, "-m", "tracker", "run", "--help").stdout
-        (line,) = [line for line in shown.splitlines() if "--weight-decay" in line]
+        (line,) = [line for line in shown.splitlines() if "--warm-up" in line]
         assert "Penalty on large weights (at least 0)." in shown
         assert shown.index("Training") < shown.index(line) < shown.index("Network")
-        refused = python(copy, "-m", "tracker", "run", "--weight-decay", "-1")
+        refused = python(copy, "-m", "tracker", "run", "--warm-up", "-1")
         assert refused.returncode == 2
-        assert "the weight decay must be a finite number at least 0, got -1" in refused.stderr
+        assert "the warm-up must be a finite number at least 0, got -1" in refused.stderr
 
     def test_an_option_added_to_the_table_is_the_guess_for_its_other_spelling(self, copy: Path) -> None:
-        assert "--weight-decay" in python(copy, "-m", "tracker", "run", "--weight_decay", "1").stderr
+        assert "--warm-up" in python(copy, "-m", "tracker", "run", "--warm_up", "1").stderr

@@ -134,7 +134,7 @@ class TestReservedFor:
     def test_reserved_for_names_what_a_networks_option_would_hide(self, name: str) -> None:
         assert reserved_for(name)
 
-    @pytest.mark.parametrize("name", ["dropout", "width", "weight_decay"])
+    @pytest.mark.parametrize("name", ["dropout", "width", "momentum"])
     def test_reserved_for_leaves_other_names_free(self, name: str) -> None:
         assert reserved_for(name) is None
 

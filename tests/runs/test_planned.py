@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.runs import Configuration, Fold, Plateau, RunPlan, Spectrogram, SplitPlan, options_set_by, plan_of
+from tracker.runs import (
+    Configuration,
+    Fold,
+    Plateau,
+    RunPlan,
+    SpecAugment,
+    Spectrogram,
+    SplitPlan,
+    options_set_by,
+    plan_of,
+)
 from tracker.training.networks import parse_options
 
 fixed = settings(derandomize=True, deadline=None, max_examples=60)
@@ -19,6 +29,11 @@ configurations = st.builds(
     batch_size=st.integers(1, 512),
     keep=st.sampled_from(["best", "last"]),
     segment_s=st.floats(0.01, 60),
+    optimizer=st.sampled_from(["adam", "adamw", "sgd"]),
+    weight_decay=st.none() | st.floats(1e-9, 0.9),
+    monitor=st.sampled_from(["val_loss", "val_accuracy"]),
+    class_weights=st.none() | st.just("balanced"),
+    spec_augment=st.none() | st.builds(SpecAugment, st.integers(0, 99), st.integers(0, 99)),
     keras_backend=st.sampled_from(["tensorflow", "jax", "torch"]),
     options=st.floats(0, 0.9).map(lambda dropout: parse_options("cnn", {"dropout": str(dropout)})),
 )
@@ -39,7 +54,7 @@ class TestPlanOf:
 
     def test_runs_from_before_an_implied_option_have_its_default_and_the_same_params(self) -> None:
         plan = RunPlan(Configuration(options=parse_options("cnn", {})))
-        assert "keras_backend" not in plan.params()
+        assert not {"keras_backend", "optimizer", "monitor", "mixup"} & plan.params().keys()
         assert plan_of(plan.params(), parse_options).configuration.keras_backend == "tensorflow"
 
     def test_plan_of_names_a_param_that_is_missing(self) -> None:
@@ -61,6 +76,12 @@ class TestPlanOf:
         del params["dropout"]
         with pytest.raises(ValueError, match=r"the param dropout would be [\d.]+ now, got none"):
             plan_of(params, parse_options)
+
+
+class TestConfiguration:
+    def test_a_schedule_and_a_plateau_are_refused_together(self) -> None:
+        with pytest.raises(ValueError, match="give --schedule or --plateau, not both"):
+            Configuration(schedule="cosine", plateau=Plateau(0.3, 10))
 
 
 class TestOptionsSetBy:

@@ -125,6 +125,13 @@ class TestDesignOf:
         assert dict(design.terms[0].levels)["keras_backend"] == "tensorflow"
         assert "keras_backend" not in dict(design_of([ours]).terms[0].levels)
 
+    def test_design_of_takes_an_option_of_training_for_off_in_runs_of_tracker_whatever_their_network(self) -> None:
+        params = [RunPlan(Configuration(model=model)).params() for model in ("cnn", "mine")]
+        params[0] |= {"weight_decay": "0.01"}
+        assert [design_of(params).level(run, "weight_decay") for run in range(2)] == ["0.01", OFF]
+        others = [{"model": "a", "weight_decay": "0.01"}, {"model": "a", "weight_decay": "0.1"}, {"model": "b"}]
+        assert [design_of(others).level(run, "weight_decay") for run in range(3)] == ["0.01", "0.1", NOT_APPLICABLE]
+
     def test_design_of_takes_numbers_that_parse_equal_for_one_level(self, writeup_params: Params) -> None:
         assert design_of(writeup_params).levels["learning_rate"] == ("0.0001", "0.001")
 

@@ -27,7 +27,7 @@ from tests.training.sets import (
 )
 from tracker.errors import TrainingError
 from tracker.replay import early_stopping
-from tracker.runs import Plateau, RunPlan
+from tracker.runs import Plateau, RunPlan, SpecAugment
 from tracker.training.batches import LabelledImages, TrainingData, random_segments
 from tracker.training.checkpoint import Checkpoint, CheckpointFolder, finished_epochs
 from tracker.training.result import Epoch
@@ -159,6 +159,35 @@ class TestTrainThatWasKilled:
         outcome, last = whole(asked, data(), checkpoints=tmp_path)
         assert_same_epochs(told + last, expected_epochs)
         assert_same(outcome, expected)
+
+    def test_train_that_was_killed_comes_to_the_same_with_every_option_of_training_on(self, tmp_path):
+        asked = watchful(
+            plateau=None,
+            schedule="cosine",
+            optimizer="sgd",
+            weight_decay=0.01,
+            mixup=0.4,
+            label_smoothing=0.1,
+            class_weights="balanced",
+            spec_augment=SpecAugment(4, 4),
+            gain=3.0,
+            monitor="val_accuracy",
+            min_delta=0.001,
+            early_stopping_patience=3,
+            epochs=4,
+        )
+        expected, expected_epochs = whole(asked, data())
+        told = killed(asked, data(), tmp_path, batches=2 * 3 + 2)
+        assert len(told) == 2
+        outcome, last = whole(asked, data(), checkpoints=tmp_path)
+        assert_same_epochs(told + last, expected_epochs)
+        assert_same(outcome, expected)
+        assert [round(epoch.metrics["learning_rate"], 6) for epoch in expected_epochs] == [
+            0.02,
+            0.017071,
+            0.01,
+            0.002929,
+        ]
 
     @pytest.mark.parametrize("limit", [40, 4])
     def test_train_that_was_killed_only_tells_the_outcome_if_it_was_killed_after_its_last_epoch(self, tmp_path, limit):

@@ -153,7 +153,7 @@ def _is_own_plateau(result: RunResult, drops: Sequence[Drop]) -> bool:
     patience = as_whole(result.run.params.get("plateau_patience"))
     if losses is None or patience is None or factor is None or not 0 < factor < 1:
         return False
-    replayed = plateau(losses, factor, patience, learning_rate=drops[0].before, min_delta=PLATEAU_MIN_DELTA)
+    replayed = plateau(losses, factor, patience, learning_rate=drops[0].before, min_delta=_min_delta(result))
     seen = [drop for drop in replayed if drop.epoch < len(losses)]
     return [drop.epoch for drop in seen] == [drop.epoch for drop in drops] and np.allclose(
         [drop.after for drop in seen], [drop.after for drop in drops], rtol=SAME_RATE, atol=0
@@ -182,17 +182,21 @@ def _stopped_early(result: RunResult) -> bool | None:
     return early_stoppings(losses, [own.patience], min_delta=own.min_delta)[0].stop_epoch == len(losses)
 
 
+def _min_delta(result: RunResult) -> float:
+    return PLATEAU_MIN_DELTA if result.logged_min_delta is None else result.logged_min_delta
+
+
 def _others(result: RunResult, own: str | None, drops: Sequence[Drop]) -> tuple[OtherPlateau, ...]:
     """Replay other patiences up to the first drop that differs from the run's own.
 
     A plateau drops the rate for the first time when early stopping of the same patience would stop.
     """
     losses = every_epoch(result.curves.val_loss)
-    if losses is None:
+    if losses is None or (result.run.is_in_format and result.run.params.get("monitor", "val_loss") != "val_loss"):
         return ()
     own_patience = as_number(own.partition("x")[2]) if own is not None else None
     patiences, found = [patience for patience in PATIENCES if patience != own_patience], []
-    for patience, stop in zip(patiences, early_stoppings(losses, patiences, min_delta=PLATEAU_MIN_DELTA), strict=True):
+    for patience, stop in zip(patiences, early_stoppings(losses, patiences, min_delta=_min_delta(result)), strict=True):
         first = [epoch for epoch in (stop.stop_epoch, drops[0].epoch if drops else None) if epoch is not None]
         found.append(OtherPlateau(patience, min((epoch for epoch in first if epoch < len(losses)), default=None)))
     return tuple(found)

@@ -145,7 +145,7 @@ def _texts_of(name: str, value: object) -> dict[str, str]:
         typed = entry.type.from_numbers(value) if isinstance(value, tuple | list) else value
         if isinstance(typed, Compound):
             return entry.to_params(typed)
-    if entry and entry.choices:
+    if entry and entry.choices and not entry.implied:  # those names have other values elsewhere
         entry.check(value)
     return {name: _param_text(name, value)}
 

@@ -377,6 +377,8 @@ def warn_of_idle_options(plan: RunPlan, reporter: Reporter) -> None:
             "the run ends before a lower learning rate can be used; try an early-stopping patience of "
             f"{plateau.patience + 5}"
         )
+    if not plateau and patience is None and (configuration.min_delta or configuration.monitor != "val_loss"):
+        reporter.warn("--monitor and --min-delta change nothing without --plateau or --early-stop")
     if plateau and not can_act(plateau.patience, epochs):
         reporter.warn(
             f"a plateau with a patience of {plateau.patience} cannot act in a run of at most {epochs} epochs: give "

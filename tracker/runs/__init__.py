@@ -49,6 +49,7 @@ from tracker.runs.planned import (
     Keep,
     Plateau,
     RunPlan,
+    SpecAugment,
     Spectrogram,
     SplitPlan,
     data_plan_of,
@@ -66,10 +67,9 @@ from tracker.runs.planned import (
 __all__ = [
     "ALPHAS", "COLUMNS", "DEFAULT_EXPERIMENT", "FLOOR_DB", "HEARD_CLIPS", "LIBRARIES", "LOGGED_OPTIONS", "MARGINS",
     "NOTE_END", "OFF", "REASON_TAG", "RUN_OPTIONS", "SEEDS", "UNSENT_TAG", "Backend", "Compound", "Configuration",
-    "Curve", "DataPlan", "EpochPredictions", "Fold", "Keep", "OptionValue", "Panel", "Plateau", "Predictions", "Range",
-    "Role", "Run", "RunOption", "RunPlan", "RunStatus", "Spectrogram", "SplitPlan", "UsedDataset", "Value",
-    "as_number", "check_line", "check_name_in_store", "check_range", "data_plan_of", "is_of_library", "is_resumable",
-    "number_text", "option_named", "options_set_by", "plan_of", "plan_with", "plans_under", "reserved_for", "shown",
-    "spectrogram_of", "split_of",
-    "value_text",
+    "Curve", "DataPlan", "EpochPredictions", "Fold", "Keep", "OptionValue", "Panel", "Plateau", "Predictions",
+    "Range", "Role", "Run", "RunOption", "RunPlan", "RunStatus", "SpecAugment", "Spectrogram", "SplitPlan",
+    "UsedDataset", "Value", "as_number", "check_line", "check_name_in_store", "check_range", "data_plan_of",
+    "is_of_library", "is_resumable", "number_text", "option_named", "options_set_by", "plan_of", "plan_with",
+    "plans_under", "reserved_for", "shown", "spectrogram_of", "split_of", "value_text",
 ]  # fmt: skip

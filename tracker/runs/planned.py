@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 Keep = Literal["best", "last"]
 Backend = Literal["tensorflow", "jax", "torch"]
+Optimizer = Literal["adam", "adamw", "sgd"]
+Monitor = Literal["val_loss", "val_accuracy"]
 
 SEEDS = Range(least=0, most=2**32 - 1)  # what NumPy and TensorFlow take
 _EPOCHS = Range(least=1, most=100_000)
@@ -59,6 +61,24 @@ class Plateau(Compound):
     def __post_init__(self) -> None:
         check_range("a plateau's factor", self.factor, _FRACTION)
         check_range("a plateau's patience", self.patience, _EPOCHS)
+
+
+@dataclass(frozen=True, slots=True)
+class SpecAugment(Compound):
+    """The widest stretches of bands and of frames that are masked in each training segment."""
+
+    separator: ClassVar[str] = ","
+    metavar: ClassVar[str] = "BANDS,FRAMES"
+    example: ClassVar[str] = "16,20"
+    part_types: ClassVar = (int, int)
+    part_names: ClassVar = ("number of bands", "number of frames")
+
+    bands: int  # 0 to 4,096
+    frames: int  # 0 to 100,000
+
+    def __post_init__(self) -> None:
+        check_range("the number of masked bands", self.bands, Range(least=0, most=_MOST["n_mels"]))
+        check_range("the number of masked frames", self.frames, Range(least=0, most=100_000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +284,23 @@ class Configuration:
     ))  # fmt: skip
     learning_rate: float = field(default=1e-3, metadata=option(
         flag="--lr", panel=Panel.TRAINING, range=Range(above=0, most=1e38), words="learning rate", always=True,
-        help="Learning rate of Adam", title_format="lr={}", name_format="lr{}", phrase_format="lr {}",
+        help="Learning rate of the optimizer, at the start", title_format="lr={}", name_format="lr{}",
+        phrase_format="lr {}",
+    ))  # fmt: skip
+    optimizer: Optimizer = field(default="adam", metadata=option(
+        flag="--optimizer", panel=Panel.TRAINING, choices=("adam", "adamw", "sgd"), words="optimizer", implied=True,
+        help="Keras' optimizer: adamw is adam with a weight decay, by default 0.004; sgd has a momentum of 0.9",
+        name_format="{}",
+    ))  # fmt: skip
+    weight_decay: float | None = field(default=None, metadata=option(
+        flag="--weight-decay", type=float, panel=Panel.TRAINING, range=_FRACTION, words="weight decay", implied=True,
+        help="Shrink the weights at each step by this fraction of the learning rate; biases and normalisation are "
+        "left alone", name_format="wd{}", phrase_format="weight decay {}",
+    ))  # fmt: skip
+    schedule: str | None = field(default=None, metadata=option(
+        flag="--schedule", type=str, panel=Panel.TRAINING, choices=("cosine",), words="schedule", implied=True,
+        help="Lower the learning rate from epoch to epoch along half a cosine, to almost 0 in the last of --epochs",
+        name_format="{}",
     ))  # fmt: skip
     plateau: Plateau | None = field(default=None, metadata=option(
         flag="--plateau", type=Plateau, panel=Panel.TRAINING, metavar=Plateau.metavar,
@@ -281,6 +317,16 @@ class Configuration:
         title_format="EarlyStopping(patience={})", name_format="stop{}",
         phrase_format="early stopping after {}", acts_late=True,
     ))  # fmt: skip
+    monitor: Monitor = field(default="val_loss", metadata=option(
+        flag="--monitor", panel=Panel.TRAINING, choices=("val_loss", "val_accuracy"), words="monitored metric",
+        help="What --plateau and --early-stop watch", name_format="{}", implied=True, acts_late=True,
+    ))  # fmt: skip
+    min_delta: float | None = field(default=None, metadata=option(
+        flag="--min-delta", type=float, panel=Panel.TRAINING, range=Range(above=0, most=1_000),
+        words="least improvement",
+        help="What an epoch must improve the monitored metric by to count for --plateau (otherwise 0.0001) and "
+        "--early-stop (otherwise anything counts)", name_format="delta{}", implied=True, acts_late=True,
+    ))  # fmt: skip
     epochs: int = field(default=60, metadata=option(
         flag="--epochs", panel=Panel.TRAINING, range=_EPOCHS, words="epoch limit", acts_late=True,
         help="Maximum number of epochs", phrase_format="{} epochs",
@@ -293,6 +339,34 @@ class Configuration:
     keep: Keep = field(default="best", metadata=option(
         flag="--keep", panel=Panel.TRAINING, choices=("best", "last"), words="keep", acts_late=True,
         help="Which epoch's weights to keep: the one with the lowest validation loss, or the last",
+    ))  # fmt: skip
+    label_smoothing: float | None = field(default=None, metadata=option(
+        flag="--label-smoothing", type=float, panel=Panel.TRAINING, range=_FRACTION, words="label smoothing",
+        help="Train towards 1 minus this for the true class, and share it among all classes", implied=True,
+        name_format="smooth{}", phrase_format="label smoothing {}",
+    ))  # fmt: skip
+    class_weights: str | None = field(default=None, metadata=option(
+        flag="--class-weights", type=str, panel=Panel.TRAINING, choices=("balanced",), words="class weights",
+        help="Weigh the clips so that each class counts the same in training", name_format="{}", implied=True,
+    ))  # fmt: skip
+    mixup: float | None = field(default=None, metadata=option(
+        flag="--mixup", type=float, panel=Panel.TRAINING, range=Range(above=0, most=100), metavar="ALPHA",
+        words="mixup",
+        help="Mix each training segment and its label with another's, in shares from a beta distribution",
+        name_format="mixup{}", phrase_format="mixup {}", implied=True,
+    ))  # fmt: skip
+    spec_augment: SpecAugment | None = field(default=None, metadata=option(
+        flag="--spec-augment", type=SpecAugment, panel=Panel.TRAINING, metavar=SpecAugment.metavar,
+        params=("spec_augment_bands", "spec_augment_frames"), words="masks", quantity="masks of",
+        help="Mask a stretch of up to BANDS mel bands and one of up to FRAMES frames in each training segment",
+        level_format="up to {} bands and {} frames", name_format="mask{}x{}",
+        phrase_format="masks of up to {} bands and {} frames", implied=True,
+    ))  # fmt: skip
+    gain: float | None = field(default=None, metadata=option(
+        flag="--gain", type=float, panel=Panel.TRAINING, range=Range(above=0, most=80), metavar="DB",
+        words="random gain",
+        help="Make each training segment louder or quieter by up to so many decibels", name_format="gain{}",
+        phrase_format="random gain of {} dB", implied=True,
     ))  # fmt: skip
     segment_s: float = field(default=3.0, metadata=option(
         flag="--segment", panel=Panel.DATA, metavar="SECONDS", range=Range(above=0, most=3_600), words="segment length",
@@ -308,6 +382,8 @@ class Configuration:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.schedule and self.plateau:
+            raise ValueError("give --schedule or --plateau, not both: each sets the learning rate")
 
     def params(self) -> dict[str, str]:
         """Return the params as they are logged; an option that is off or implied is not among them."""

@@ -99,10 +99,11 @@ _MOST_NAMED = 4  # options that name a run of another program if none of those t
 MOST_ALIASES = 100  # options that are named as aliased with one
 _COMPOUND = {entry.name: entry.params for entry in LOGGED_OPTIONS.values() if len(entry.params) > 1}
 _ALWAYS = frozenset(name for name, entry in LOGGED_OPTIONS.items() if entry.always)
-_CAN_BE_OFF = frozenset(name for name, entry in LOGGED_OPTIONS.items() if entry.default is None)
-_IMPLIED = {name: level_text(entry.text(entry.default)) for name, entry in LOGGED_OPTIONS.items() if entry.implied}
+_OWN = frozenset(name for name, entry in LOGGED_OPTIONS.items() if not entry.implied)  # no other program's too
+_CAN_BE_OFF = frozenset(name for name in _OWN if LOGGED_OPTIONS[name].default is None)
+_IMPLIED = {e.name: str(e.default) for e in LOGGED_OPTIONS.values() if e.implied and e.default is not None}
 # The params of every run that tracker trained.
-_LOGGED = frozenset(e.name for e in LOGGED_OPTIONS.values() if e.default is not None and e.name not in _IMPLIED)
+_LOGGED = frozenset(name for name in _OWN if LOGGED_OPTIONS[name].default is not None)
 _ORDER = {name: place for place, name in enumerate(LOGGED_OPTIONS)}
 
 
@@ -184,7 +185,7 @@ class Design:
         A param that another program logged as None is none, and one that it did not log may be of another method.
         """
         level, terms = self.level(run, option), self.terms[run]
-        if level != OFF or option in LOGGED_OPTIONS or self.is_usual(run):
+        if level != OFF or option in _OWN or self.is_usual(run):
             return level
         return "none" if option in terms.unset else NOT_APPLICABLE
 
@@ -221,7 +222,7 @@ class Design:
         varying = [
             option
             for option, code in zip(self.options, self.codes[run].tolist(), strict=True)
-            if code >= 0 and (option in known or (is_usual and option not in LOGGED_OPTIONS))
+            if code >= 0 and (option in known or (is_usual and option not in _OWN))
         ]
         if self._said_by:
             varying = [o for o in varying if self._said_by.get(o, frozenset()).isdisjoint(varying)]
@@ -375,10 +376,15 @@ def _with_implied(params: Sequence[Mapping[str, str]], terms: Sequence[Terms]) -
     implied = {name: level for name, level in _IMPLIED.items() if name in logged}
     return tuple(
         replace(term, levels=tuple(sorted({**implied, **dict(term.levels)}.items())))
-        if implied and of_run.keys() >= _LOGGED
+        if implied and _is_by_tracker(of_run)
         else term
         for term, of_run in zip(terms, params, strict=True)
     )
+
+
+def _is_by_tracker(params: Mapping[str, str]) -> bool:
+    """Return whether these are the params of a run that tracker trained."""
+    return params.keys() >= _LOGGED
 
 
 def _lacking(params: Sequence[Mapping[str, str]], terms: Sequence[Terms]) -> list[frozenset[str]]:
@@ -390,10 +396,13 @@ def _lacking(params: Sequence[Mapping[str, str]], terms: Sequence[Terms]) -> lis
     networks = [of_run.get(NETWORK) or of_run.get(_ESTIMATOR, OFF) for of_run in levels]
     owned: dict[str, set[str]] = defaultdict(set)
     for network, of_run in zip(networks, params, strict=True):
-        owned[network] |= of_run.keys() - LOGGED_OPTIONS.keys()
-    own = {name for term in terms for name, _ in term.levels if name not in LOGGED_OPTIONS}
+        owned[network] |= of_run.keys() - _OWN
+    own = {name for term in terms for name, _ in term.levels if name not in _OWN}
     lacking = {network: frozenset(own - names) for network, names in owned.items()} | {OFF: frozenset()}
-    return [lacking[network] for network in networks]
+    return [
+        lacking[network] - (LOGGED_OPTIONS.keys() if _is_by_tracker(of_run) else set())
+        for network, of_run in zip(networks, params, strict=True)
+    ]
 
 
 def _without_dependents(tables: list[dict[str, str]]) -> list[dict[str, str]]:

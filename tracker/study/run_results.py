@@ -194,10 +194,15 @@ class RunResult:
         params = self.run.params
         patience = as_whole(params.get("early_stopping_patience")) if self.run.is_in_format else None
         if patience is not None:
-            return EarlyStopper(patience)
+            return EarlyStopper(patience, params.get("monitor", "val_loss"), self.logged_min_delta or 0.0)
         patience, delta = as_whole(params.get("patience")), as_number(params.get("min_delta", ""))
         known = patience is not None and delta is not None and params.get("monitor", "").strip()
         return EarlyStopper(patience or 0, params["monitor"].strip(), abs(delta or 0.0)) if known else None
+
+    @property
+    def logged_min_delta(self) -> float | None:
+        """What an epoch had to improve by, in a run that tracker trained with one."""
+        return as_number(self.run.params.get("min_delta", "")) if self.run.is_in_format else None
 
     @property
     def is_ended_by_early_stopping(self) -> bool:

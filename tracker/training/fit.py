@@ -8,6 +8,7 @@ default network takes a tenth less processor time and a fifth less time (``bench
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ import numpy as np
 from tracker.errors import TrainingError
 from tracker.runs import EpochPredictions, Predictions
 from tracker.runs.facts import Layer, NetworkShape
+from tracker.training.augment import Augmentation, has_soft_targets
 from tracker.training.backend import keras, seed_epoch, seeded
 from tracker.training.batches import Batches, TrainingData, consecutive_segments, segment_frames
 from tracker.training.build import build_network
@@ -102,8 +104,10 @@ def train(
             on_start()
         interrupted = False
         try:
-            callbacks, epochs = [validation, *watched, recorder], recorder.epochs_left(configuration.epochs)
-            train_epochs(model, batches, epochs, callbacks, on_batch, keep_going=keep_going)
+            callbacks = [validation, *_schedules(configuration), *watched, recorder]
+            epochs = recorder.epochs_left(configuration.epochs)
+            augmentation = Augmentation.of(configuration, targets, len(data.classes))
+            train_epochs(model, batches, epochs, callbacks, on_batch, augmentation=augmentation, keep_going=keep_going)
         except KeyboardInterrupt:
             if recorder.history.kept is None:
                 raise
@@ -133,10 +137,15 @@ class BuiltNetwork:
         with seeded(plan.seed):
             model = build_network(plan.configuration, (plan.spectrogram.n_mels, segment_frames(plan), 1), n_classes)
             # With all variables built before, the first training step is traced once, not twice, in half the time.
-            optimizer = keras.optimizers.Adam(plan.configuration.learning_rate)
+            optimizer = _optimizer(plan.configuration)
             optimizer.build(model.trainable_variables)
-            accuracy_metric = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-            model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=[accuracy_metric])
+            if has_soft_targets(plan.configuration):
+                loss = keras.losses.CategoricalCrossentropy(label_smoothing=plan.configuration.label_smoothing or 0.0)
+                accuracy_metric = keras.metrics.CategoricalAccuracy(name="accuracy")
+            else:
+                loss = "sparse_categorical_crossentropy"
+                accuracy_metric = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+            model.compile(optimizer, loss=loss, metrics=[accuracy_metric])
         return cls(model, find_network(plan.configuration.model).digest)
 
     def was_edited(self, plan: RunPlan) -> bool:
@@ -147,14 +156,40 @@ class BuiltNetwork:
             return True
 
 
+def _optimizer(configuration: Configuration) -> keras.optimizers.Optimizer:
+    decay = {} if configuration.weight_decay is None else {"weight_decay": configuration.weight_decay}
+    kinds = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW, "sgd": keras.optimizers.SGD}
+    momentum = {"momentum": 0.9} if configuration.optimizer == "sgd" else {}
+    optimizer = kinds[configuration.optimizer](configuration.learning_rate, **decay, **momentum)
+    if optimizer.weight_decay:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def _schedules(configuration: Configuration) -> list[keras.callbacks.Callback]:
+    """Return what sets the learning rate by the number of the epoch alone, which needs no state."""
+    if configuration.schedule is None:
+        return []
+
+    def cosine(epoch: int, _rate: float) -> float:
+        return configuration.learning_rate / 2 * (1 + math.cos(math.pi * epoch / configuration.epochs))
+
+    return [keras.callbacks.LearningRateScheduler(cosine)]
+
+
 def _keras_callbacks(configuration: Configuration) -> list[keras.callbacks.Callback]:
-    """Return Keras' own callbacks of the configuration; both watch `val_loss`."""
+    """Return Keras' own callbacks of the configuration."""
+    mode = "max" if configuration.monitor == "val_accuracy" else "min"
+    watched: dict[str, str | float] = {"monitor": configuration.monitor, "mode": mode}
+    if configuration.min_delta is not None:
+        watched["min_delta"] = configuration.min_delta
     callbacks = []
     if configuration.plateau:
         factor, patience = configuration.plateau.factor, configuration.plateau.patience
-        callbacks.append(keras.callbacks.ReduceLROnPlateau(factor=factor, patience=patience))
+        callbacks.append(keras.callbacks.ReduceLROnPlateau(factor=factor, patience=patience, **watched))
     if configuration.early_stopping_patience is not None:
-        callbacks.append(keras.callbacks.EarlyStopping(patience=configuration.early_stopping_patience))
+        patience = configuration.early_stopping_patience
+        callbacks.append(keras.callbacks.EarlyStopping(patience=patience, **watched))
     return callbacks
 
 
@@ -165,6 +200,7 @@ def train_epochs(
     callbacks: list[keras.callbacks.Callback],
     on_batch: OnBatch | None = None,
     *,
+    augmentation: Augmentation | None = None,
     keep_going: bool = False,
 ) -> None:
     """Train a model that is compiled with the metric `accuracy`, until a callback sets its `stop_training`.
@@ -182,21 +218,30 @@ def train_epochs(
     listeners.on_train_begin()
     for epoch in epochs:
         listeners.on_epoch_begin(epoch)
-        listeners.on_epoch_end(epoch, _train_epoch(model, batches, epoch, on_batch, keep_going=keep_going))
+        logs = _train_epoch(model, batches, epoch, on_batch, augmentation, keep_going=keep_going)
+        listeners.on_epoch_end(epoch, logs)
         if model.stop_training:
             break
     listeners.on_train_end()
 
 
 def _train_epoch(
-    model: keras.Model, batches: Batches, epoch: int, on_batch: OnBatch | None, *, keep_going: bool
+    model: keras.Model,
+    batches: Batches,
+    epoch: int,
+    on_batch: OnBatch | None,
+    augmentation: Augmentation | None,
+    *,
+    keep_going: bool,
 ) -> Logs:
     """Train one epoch and return its mean loss and accuracy."""
     sums: dict[str, float] = defaultdict(float)
     segments = 0
     seed_epoch(batches.seed, epoch + 1)
+    rng = np.random.default_rng([batches.seed, epoch + 1, 1])  # not the stream that the batches are drawn from
     for done, (images, targets) in enumerate(batches.of_epoch(epoch + 1), start=1):
-        logs = model.train_on_batch(images, targets, return_dict=True)  # of this batch alone: Keras resets its metrics
+        batch = augmentation.applied(images, targets, rng) if augmentation else (images, targets)
+        logs = model.train_on_batch(*batch, return_dict=True)  # of this batch alone: Keras resets its metrics
         if not keep_going:
             check_finite("loss", logs["loss"], epoch)
         segments += len(targets)
