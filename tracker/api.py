@@ -778,13 +778,17 @@ def promote(
 
 
 @names_for_flags()
-def check_data(data: str | Path | None = None, *, reporter: Reporter | None = None, **options: Any) -> DataCheck:
+def check_data(
+    data: str | Path | None = None, *, ladder: bool = False, reporter: Reporter | None = None, **options: Any
+) -> DataCheck:
     """Check a data set before anything is trained on it: copies, wrong labels, groups that the split cuts.
 
     Parameters
     ----------
     data, reporter
         As in `train`.
+    ladder : bool
+        Whether the default network is trained under three splits to see what leakage is worth on this data.
     **options
         What says how the data is read and divided, as in `train`: ``fold=(1, 5)``, ``group_by=…``.
 
@@ -799,7 +803,7 @@ def check_data(data: str | Path | None = None, *, reporter: Reporter | None = No
     for name in options.keys() - LOGGED_OPTIONS.keys():
         near = get_close_matches(name, LOGGED_OPTIONS, n=1, cutoff=NEAR_WORD)
         raise ValueError(f"tracker.check_data has no option {name!r}" + (f": did you mean {near[0]}?" if near else ""))
-    return check(place, plan_with(options), checked_reporter(reporter))
+    return check(place, plan_with(options), checked_reporter(reporter), ladder=ladder)
 
 
 @names_for_flags()

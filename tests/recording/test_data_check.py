@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.planted import found_in, plant
+from tests.builders import write_tone
+from tests.running import TINY_NETWORK
 from tracker import check_data
 
 if TYPE_CHECKING:
@@ -17,3 +19,20 @@ def test_check_finds_what_is_planted_and_nothing_else(tmp_path: Path, monkeypatc
     monkeypatch.setenv("TRACKER_CACHE", str(tmp_path / "cache"))
     planted = plant(tmp_path / "set")
     assert found_in(check_data(tmp_path / "set" / "manifest.csv")) == planted
+
+
+def test_ladder_classifies_the_same_segments_under_three_splits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACKER_CACHE", str(tmp_path / "cache"))
+    rows = ["path,label,group"]
+    for number in range(12):
+        label = ("low", "high")[number % 2]
+        write_tone(tmp_path / f"{number}.wav", 200.0 * (1 + number % 2), seed=number)
+        rows.append(f"{number}.wav,{label},{label}{number // 4}")
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("\n".join(rows))
+    ladder = check_data(manifest, ladder=True, epochs=2, segment_s=0.25, model=str(TINY_NETWORK)).ladder
+    assert ladder is not None
+    assert [rung.kept for rung in ladder.rungs] == ["segments at random", "by clip", "by group"]
+    assert [rung.segments for rung in ladder.rungs] == [10, 8, 16]

@@ -21,6 +21,8 @@ from tracker.wording import NONE, counted, percent
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
+    from tracker.audit.ladder import Ladder
+
 _EXAMPLES = 3
 MOST_CLIPPED = 0.01  # fraction of a clip at full scale from which it counts as clipped
 
@@ -121,6 +123,7 @@ class DataCheck:
     classes: tuple[ClassRow, ...]
     findings: tuple[Finding, ...]  # by kind
     problem: str | None = None  # why the data can't be divided
+    ladder: Ladder | None = None  # what leakage is worth, if that was asked
 
     @property
     def biasing(self) -> tuple[Finding, ...]:

@@ -21,6 +21,7 @@ _CHECK_EXAMPLES = examples(
     "tracker data check --data genres/manifest.csv",
     "tracker data check --data genres --format html > data.html",
     "tracker data check --data genres --strict --fold 1/5",
+    "tracker data check --data genres/manifest.csv --ladder",
 )
 
 data_app = typer.Typer(cls=Group, context_settings=SETTINGS, rich_markup_mode=None)
@@ -41,12 +42,13 @@ def _check(context: typer.Context, **values: Any) -> int:
     """
     from tracker.recording.data_check import check
 
-    form, is_strict = values.pop("form"), values.pop("strict")
+    form, is_strict, ladder = (values.pop(name) for name in ("form", "strict", "ladder"))
     try:
         plan = plan_with(values)
     except ValueError as error:
         context.fail(str(error))
-    found = check(None if values["data"] is None else Path(values["data"]), plan, ConsoleReporter())
+    place = None if values["data"] is None else Path(values["data"])
+    found = check(place, plan, ConsoleReporter(), ladder=ladder)
     if form == "table":
         _print(found)
     else:
@@ -58,10 +60,13 @@ def _check(context: typer.Context, **values: Any) -> int:
 
 def _print(found: DataCheck) -> None:
     from tracker.audit.findings import CLASS_COLUMNS, FINDING_COLUMNS, class_rows, finding_rows
+    from tracker.audit.ladder import COLUMNS
 
     parts: list[Any] = [found.summary, "", table(CLASS_COLUMNS, class_rows(found), flush_right=(1, 2))]
     if found.findings:
         parts += ["", table(FINDING_COLUMNS, finding_rows(found), flush_right=(1,))]
+    if found.ladder:
+        parts += ["", table(COLUMNS, found.ladder.rows, flush_right=(1, 2, 3)), "", found.ladder.sentence]
     print_tables(*parts, "", found.verdict)
 
 
@@ -70,6 +75,13 @@ def _signature() -> inspect.Signature:
     entries = [option_named("data"), *(entry for entry in LOGGED_OPTIONS.values() if entry.panel is Panel.DATA)]
     own = {
         "strict": (bool, False, typer.Option("--strict", help="Exit with 1 if anything would bias a result.")),
+        "ladder": (
+            bool, False, typer.Option(
+                "--ladder",
+                help="Train the default network under three splits (segments at random, by clip, by group), and say "
+                "what leakage is worth on this data.",
+            ),
+        ),
         "form": (
             Literal["table", "json", "html"], "table", typer.Option("--format", help="What is printed."),
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracker.audit.findings import DataCheck, MeasuredClip, find
@@ -10,7 +11,8 @@ from tracker.data.reading import located
 from tracker.data.splits import divide
 from tracker.errors import DataError
 from tracker.features.measure import measure
-from tracker.recording.train import cache_folder, find_dataset
+from tracker.recording.reporter import SilentReporter
+from tracker.recording.train import cache_folder, find_dataset, read_data
 from tracker.runs.measures import Measures
 
 if TYPE_CHECKING:
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["DataCheck", "check"]
 
 
-def check(data: Path | None, plan: RunPlan, reporter: Reporter) -> DataCheck:
+def check(data: Path | None, plan: RunPlan, reporter: Reporter, *, ladder: bool = False) -> DataCheck:
     """Check a dataset, the built-in demo set if `data` is None, read and divided as a plan has it.
 
-    Nothing but the cache is written.
+    With a ladder the plan's network is trained under three splits. Nothing but the cache is written.
     """
     dataset = find_dataset(data, reporter, located(plan.data, data))
     with reporter.progress("reading", len(dataset.clips)) as progress:
@@ -46,4 +48,10 @@ def check(data: Path | None, plan: RunPlan, reporter: Reporter) -> DataCheck:
         MeasuredClip(clip.path, clip.label, clip.group, parts.get(clip.path), hashes[clip.path], found)
         for clip, found in zip(dataset.clips, measures, strict=True)
     ]
-    return find(clips, plan.configuration.segment_s, problem)
+    found = find(clips, plan.configuration.segment_s, problem)
+    if not ladder:
+        return found
+    from tracker.recording.ladder import climb
+
+    read = read_data(data, plan.spectrogram, SilentReporter(), plan=located(plan.data, data))
+    return replace(found, ladder=climb(read, plan, reporter))

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tracker.audit.findings import CLASS_COLUMNS, FINDING_COLUMNS, class_rows, finding_rows
+from tracker.audit.ladder import COLUMNS
 from tracker.render.documents import html_environment
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ def render_data_check_json(found: DataCheck) -> str:
         "parts": dict(found.parts),
         "problem": found.problem,
         "is_clean": found.is_clean,
+        "ladder": found.ladder
+        and {
+            "sentence": found.ladder.sentence,
+            "rungs": [asdict(rung) for rung in found.ladder.rungs],
+        },
         "classes": [asdict(row) for row in found.classes],
         "findings": [
             {
@@ -41,5 +47,7 @@ def render_data_check_json(found: DataCheck) -> str:
 def render_data_check_html(found: DataCheck) -> str:
     """Return a check as one HTML page without scripts, which fetches nothing."""
     tables = [(CLASS_COLUMNS, class_rows(found), (1, 2)), (FINDING_COLUMNS, finding_rows(found), (1,))]
+    if found.ladder:
+        tables.append((COLUMNS, found.ladder.rows, (1, 2, 3)))
     template = html_environment().get_template("html/data_check.html.j2")
     return template.render(found=found, tables=[table for table in tables if table[1]])
