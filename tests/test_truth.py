@@ -25,7 +25,7 @@ from bench.truth.experiment import (
     option_claims,
     runs_of,
 )
-from bench.truth.limit import behrens_fisher, false_claims, hillis, linear
+from bench.truth.limit import behrens_fisher, false_claims, hillis, linear, reported
 from bench.truth.measure import measure
 from bench.truth.null_runs import LAYOUTS, NullRuns
 from bench.truth.one_option import OneOption
@@ -180,6 +180,30 @@ class TestWhatIsMeasured:
         assert printed("option_effect") == [verdict(claim) for claim in option_claims(study)]
         assert ("supported" in printed("run_difference")) <= claims_difference(family)
 
+    @pytest.mark.parametrize(
+        "setting",
+        [
+            OneOption(40, 3, 0.04, 0.3),
+            OneOption(40, 5, 0.0, 0.1),
+            OneOption(40, 3, 0.04, 0.3, shared=False),
+            grouped.GroupedOption(40, 10, 4, 0.04, 0.3),
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("number", range(3))
+    def test_what_is_claimed_of_an_effect_is_what_is_claimed_of_the_runs(
+        self, setting: OneOption | grouped.GroupedOption, number: int
+    ) -> None:
+        groups = setting.groups if isinstance(setting, grouped.GroupedOption) else 0
+        world = World(setting.clips, setting.noise, groups)
+        levels = [0.7 - setting.effect / 2, 0.7 + setting.effect / 2]
+        judged = draw(world, levels, setting.seeds, np.random.default_rng(number))
+        (claim,) = option_claims(concluded(runs_of(setting.models(judged), world)))
+        found = setting.experiment(np.random.default_rng(number))
+        assert found["option_effect"] == claim.supported
+        assert found.get("equivalent", claim.equivalent) == claim.equivalent
+        assert found["covered"] == claim.covers(setting.effect)["covered"]
+
     @pytest.mark.parametrize("look", [0, 3])
     def test_what_is_claimed_while_seeds_are_added_is_what_the_report_claims(self, look: int) -> None:
         setting = looks.AddedSeeds(30, 0.04, 0.3, "one by one, 3 to 12")
@@ -230,6 +254,13 @@ class TestFalseClaims:
 
     def test_false_claims_are_most_with_three_pairs_and_fewer_with_fewer_degrees_of_freedom(self) -> None:
         assert false_claims(3, hillis)[1] > false_claims(5, hillis)[1] > 0.055 > false_claims(5, linear)[1]
+        assert false_claims(3, linear)[1] > 0.055
+
+    @pytest.mark.parametrize("pairs", [3, 4, 5, 6, 8, 12, 20, 40])
+    def test_false_claims_of_the_report_are_never_more_than_the_level(self, pairs: int) -> None:
+        assert false_claims(pairs, reported)[1] <= 0.05005
+        assert false_claims(pairs, reported, 0.10)[1] <= 0.1001
+        assert false_claims(pairs, reported)[0] > 0.035
 
     @pytest.mark.parametrize("pairs", [3, 5])
     def test_false_claims_are_too_many_at_the_level_of_six_contrasts_but_for_behrens_and_fishers(

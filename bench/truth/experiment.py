@@ -12,8 +12,9 @@ import scipy
 from bench.truth.world import World, group_numbers
 from tracker.conclusions.best_run import best_runs
 from tracker.conclusions.comparisons import Family, run_family
-from tracker.conclusions.contrasts import Decision, analyse_contrast, decide
+from tracker.conclusions.contrasts import CROSSED, Analysis, Decision, analyse_contrast, decide
 from tracker.runs import Predictions, Run, RunStatus
+from tracker.study.looks import Looks
 from tracker.study.metrics import primary_metric
 from tracker.study.study import Study, study_of
 
@@ -102,6 +103,23 @@ def option_claims(study: Study) -> list[Claim]:
     decisions = iter(decide(study, [analysis for analysis in analyses if analysis]))
     return [Claim(None, supported=False, equivalent=False) if analysis is None else _claim(next(decisions))
             for analysis in analyses]  # fmt: skip
+
+
+def only_claim(effect: Effect) -> Claim:
+    """Judge the effect of the only contrast of an experiment, as `option_claims` does, without its study.
+
+    Translating all runs would take most of the time, and alpha, margin and metric are all that the judgement takes of a
+    study. A test holds these verdicts against those of whole studies.
+    """
+    analysis = Analysis(effect, CROSSED, None, effect, Looks((), is_recorded=False))
+    (decision,) = decide(_any_study(), [analysis])
+    return _claim(decision)
+
+
+@lru_cache(maxsize=1)
+def _any_study() -> Study:
+    models = [Model({"seed": str(seed)}, np.ones(2)) for seed in range(2)]
+    return concluded(runs_of(models, World(2)))
 
 
 def claims_option(study: Study) -> bool:

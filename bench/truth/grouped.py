@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.truth.experiment import Model, claims_best, claims_difference, concluded, family_of, option_claims, runs_of
+from bench.truth.experiment import Model, claims_best, claims_difference, concluded, family_of, only_claim, runs_of
 from bench.truth.rivals import mcnemar_claims
-from bench.truth.world import World, draw
+from bench.truth.world import Judged, World, draw, group_numbers
+from tracker.statistics.matched_pairs import by_group, crossed
 
 if TYPE_CHECKING:
     from bench.truth.settings import Counted
@@ -60,13 +61,17 @@ class GroupedOption:
         """Draw an experiment and say what is claimed of it."""
         world = World(self.clips, self.noise, self.groups)
         judged = draw(world, [BASE - self.effect / 2, BASE + self.effect / 2], self.seeds, rng)
-        models = [
+        start, end = judged.right.astype(float)
+        claim = only_claim(crossed(by_group(end - start, group_numbers(world))))
+        return {"option_effect": claim.supported, **claim.covers(self.effect)}
+
+    def models(self, judged: Judged) -> list[Model]:
+        """Return the models of an experiment, with their params."""
+        return [
             Model({"kernel_size": kernel, "seed": str(seed)}, margins)
             for kernel, of_level in zip("35", judged.margins, strict=True)
             for seed, margins in enumerate(of_level)
         ]
-        (claim,) = option_claims(concluded(runs_of(models, world)))
-        return {"option_effect": claim.supported, **claim.covers(self.effect)}
 
 
 def run_settings() -> list[GroupedRuns]:

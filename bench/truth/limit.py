@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
-from tracker.statistics.matched_pairs import behrens_fisher_p
+from tracker.statistics.matched_pairs import behrens_fisher_p, degrees_of_freedom
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_ENDLESS = 1e9
+_ENDLESS = 10**9
 """Degrees of freedom of what is known."""
 
 _SHARES = np.array([0.02, *np.arange(0.05, 1.0, 0.05), 0.99])
@@ -39,6 +39,30 @@ def hillis(share: NDArray[np.float64], pairs: int, level: float) -> NDArray[np.f
 def linear(share: NDArray[np.float64], pairs: int, level: float) -> NDArray[np.float64]:
     """Return Student's critical values with (r - 1) V / MS_P degrees of freedom."""
     return _students((pairs - 1) / share, level)
+
+
+def reported(share: NDArray[np.float64], pairs: int, level: float) -> NDArray[np.float64]:
+    """Return Student's critical values with the degrees of freedom of the report, interpolated."""
+    shares = np.linspace(1e-6, 1, 2_001)
+    inverse = np.array([1 / degrees_of_freedom(pairs, _ENDLESS, each) for each in shares.tolist()])
+    return _students(1 / np.interp(share, shares, inverse), level)
+
+
+def cochran(share: NDArray[np.float64], pairs: int, level: float) -> NDArray[np.float64]:
+    """Return Cochran's critical values: the mean of those of the two parts, weighted by them."""
+    of_pairs, of_clips = scipy.special.stdtrit([pairs - 1, _ENDLESS], 1 - level / 2).tolist()
+    critical: NDArray[np.float64] = share * of_pairs + (1 - share) * of_clips
+    return critical
+
+
+def both_t_tests(share: NDArray[np.float64], pairs: int, level: float) -> NDArray[np.float64]:
+    """Return what t has to exceed for t-tests over pairs and over clips both to reject, if no training is of its own.
+
+    Then the mean squares of pairs and of clips are the two parts of the variance.
+    """
+    of_pairs, of_clips = scipy.special.stdtrit([pairs - 1, _ENDLESS], 1 - level / 2).tolist()
+    critical: NDArray[np.float64] = np.maximum(of_pairs * np.sqrt(share), of_clips * np.sqrt(1 - share))
+    return critical
 
 
 def behrens_fisher(share: NDArray[np.float64], pairs: int, level: float) -> NDArray[np.float64]:

@@ -72,6 +72,7 @@ HABITS = {
         Habit("one by one, 3 to 12", 3, 12, lambda pairs, _: pairs + 1),
         Habit("doubled: 3, 6, 12, 24", 3, 24, lambda pairs, _: 2 * pairs),
         Habit("one more if p < 0.1, else doubled", 3, 24, lambda pairs, p: pairs + 1 if p < _NEAR else 2 * pairs),
+        Habit("one more if p < 0.1, else to 24", 3, 24, lambda pairs, p: pairs + 1 if p < _NEAR or pairs == 24 else 24),
     )
 }
 

@@ -55,7 +55,7 @@ class TestNextSteps:
     def test_next_steps_state_their_chance_of_a_verdict(self, writeup: list[Run], studied: MakeStudy) -> None:
         _, steps = settled(studied(*writeup))
         assert all(step.chance.effect == 0.05 and 0 < step.chance.power < 0.05 for step in steps)
-        chance = "this would detect a difference of 5 points less than 1 time in 20, and one of 58 points 4 times in 5"
+        chance = "this would detect a difference of 5 points less than 1 time in 20, and one of 63 points 4 times in 5"
         assert [step.outlook for step in steps] == [f"together with step {n}, {chance}" for n in (2, 1, 1)]
 
     def test_next_steps_are_at_most_three_commands_for_the_likeliest_answers(
@@ -316,9 +316,9 @@ class TestTheContrastOfTheSentence:
         conclusions, steps = concluded(studied(*runs))
         (option,) = [c for c in conclusions if c.kind == "option_effect"]
         assert option.verdict == "inconclusive"
-        assert option.sentence.startswith("Kernel size 7 instead of 3 gave ")
-        assert [command[3] for command in option.commands] == ["3", "7"]
-        assert {step.command[3] for step in steps} == {"3", "7"}
+        assert option.sentence.startswith("Kernel size 7 instead of 5 gave ")
+        assert [command[3] for command in option.commands] == ["5", "7"]
+        assert {step.command[3] for step in steps} == {"5", "7"}
 
 
 class TestWhatCannotDiffer:

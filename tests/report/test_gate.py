@@ -306,6 +306,6 @@ class TestQuestion:
         once = Looks((3.0,), is_recorded=False)
         assert Question(require).level_at(once) == pytest.approx(0.05)
         growing = Looks((3.0, 6.0))
-        assert Question(require).level_at(growing) == pytest.approx(0.02, abs=0.005)
+        assert Question(require).level_at(growing) == pytest.approx(0.0145, abs=0.0005)
         in_series = Question(require, series=SeriesPlace("a", 2, (3.0,)))
-        assert in_series.level_at(growing) == pytest.approx(series_level(2) / 3, rel=1e-6)
+        assert in_series.level_at(growing) == pytest.approx(0.8 * series_level(2) / 3, rel=1e-6)

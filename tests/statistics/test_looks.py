@@ -11,7 +11,7 @@ from tracker.statistics.looks import adjusted_for_looks, level_at_look
 class TestLevelAtLook:
     @pytest.mark.parametrize("size", [3, 6, 24])
     def test_a_first_look_has_what_so_many_repetitions_may_spend(self, size):
-        assert level_at_look((size,), 0.05) == pytest.approx(0.05 * (1 - 2 / size))
+        assert level_at_look((size,), 0.05) == pytest.approx(0.8 * 0.05 * (1 - 2 / size))
 
     def test_a_second_look_newly_claims_what_the_first_left_over(self):
         sizes, alpha = (4, 9), 0.05
@@ -20,10 +20,10 @@ class TestLevelAtLook:
         correlation = np.sqrt((4 - 2.5) / (9 - 2.5))
         both = multivariate_normal([0, 0], [[1, correlation], [correlation, 1]])
         within = both.cdf(bounds, lower_limit=-bounds)
-        assert 1 - within == pytest.approx(alpha * (1 - 2 / 9), abs=1e-5)
+        assert 1 - within == pytest.approx(0.8 * alpha * (1 - 2 / 9), abs=1e-5)
 
     def test_a_look_soon_after_another_has_far_more_than_what_is_newly_spent(self):
-        newly = 0.05 * (2 / 11 - 2 / 12)
+        newly = 0.04 * (2 / 11 - 2 / 12)
         assert 4 * newly < level_at_look(range(3, 13)) < level_at_look((3, 12)) < level_at_look((12,))
 
     def test_many_looks_have_a_level_still(self):
@@ -37,7 +37,27 @@ class TestLevelAtLook:
             so_far = values[:, :size]
             t = so_far.mean(axis=1) / so_far.std(axis=1, ddof=1) * np.sqrt(size)
             claimed |= 2 * student.sf(np.abs(t), size - 1) <= level_at_look(sizes[:look])
-        assert 0.03 < claimed.mean() < 0.05
+        assert 0.025 < claimed.mean() < 0.04
+
+    def test_levels_hold_if_the_last_p_value_decides_how_many_are_added(self):
+        values = np.random.default_rng(2).standard_normal((40_000, 24))
+        p_values = {
+            size: 2 * student.sf(
+                np.abs(values[:, :size].mean(axis=1) / values[:, :size].std(axis=1, ddof=1) * np.sqrt(size)), size - 1
+            )
+            for size in range(3, 25)
+        }  # fmt: skip
+        claimed, open_ = np.zeros(len(values), dtype=bool), {(3,): np.ones(len(values), dtype=bool)}
+        while open_:  # one more if it is close, else as many as there may be
+            sizes, here = open_.popitem()
+            significant = here & (p_values[sizes[-1]] <= level_at_look(sizes))
+            claimed |= significant
+            if sizes[-1] < 24:
+                near = p_values[sizes[-1]] < 0.2
+                rest = here & ~significant
+                further = {(*sizes, sizes[-1] + 1): rest & near, (*sizes, 24): rest & ~near}
+                open_ |= further if sizes[-1] < 23 else {(*sizes, 24): rest}
+        assert 0.04 < claimed.mean() < 0.05
 
     @pytest.mark.parametrize("sizes", [(), (2,), (3, 3), (6, 3)])
     def test_looks_must_be_at_ascending_numbers_of_at_least_three(self, sizes):

@@ -17,6 +17,7 @@ from tracker.statistics.matched_pairs import (
     by_group,
     constant_effect,
     crossed,
+    degrees_of_freedom,
     mean_squares,
     nested,
     t_effect,
@@ -83,6 +84,23 @@ class TestMeanSquares:
             mean_squares(np.zeros(shape))
 
 
+class TestDegreesOfFreedom:
+    @pytest.mark.parametrize("pairs", [3, 4, 6, 20])
+    def test_degrees_of_freedom_are_those_of_one_part_if_it_is_all(self, pairs):
+        assert degrees_of_freedom(pairs, 300, 1.0) == pytest.approx(pairs - 1)
+        assert degrees_of_freedom(pairs, 300, 1e-9) == pytest.approx(299, rel=1e-3)
+
+    def test_degrees_of_freedom_of_three_pairs_are_worked_out_by_hand(self):
+        odds = (0.4 / 0.6) ** 1.2 / (2.9 - 9 / 4)
+        weight = odds / (1 + odds)
+        assert degrees_of_freedom(3, 101, 0.4) == pytest.approx(1 / (weight / 2 + 0.36 / 100))
+
+    @pytest.mark.parametrize("pairs", [3, 5, 10, 50])
+    def test_degrees_of_freedom_are_never_more_for_a_larger_part_of_pairs(self, pairs):
+        found = [degrees_of_freedom(pairs, 10**6, fraction) for fraction in np.linspace(0.01, 1, 100)]
+        assert found == sorted(found, reverse=True)
+
+
 class TestCrossed:
     def test_crossed_agrees_with_the_worked_matrices(self, oracles):
         for case in oracles["crossed"]:
@@ -118,16 +136,12 @@ class TestCrossed:
         assert crossed(entries).p_value == pytest.approx(expected.pvalue)
         assert crossed(entries).df == pytest.approx(3)
 
-    @pytest.mark.parametrize("pairs", [2, 3, 5, 6, 9])
-    def test_crossed_has_fewer_degrees_of_freedom_than_satterthwaites_up_to_five_pairs(self, pairs):
-        entries = (np.random.default_rng(3).random((pairs, 40)) < np.linspace(0, 0.9, 40)).astype(float)
+    def test_crossed_has_the_degrees_of_freedom_of_its_variances(self):
+        entries = (np.random.default_rng(3).random((5, 40)) < np.linspace(0, 0.9, 40)).astype(float)
         squares = mean_squares(entries)
-        shared = squares.columns - squares.residual
-        variance = squares.rows + shared
-        assert variance > 2 * squares.rows
-        few = (pairs - 1) * variance / squares.rows
-        many = variance**2 / (squares.rows**2 / (pairs - 1) + shared**2 / 39)
-        assert crossed(entries).df == pytest.approx(few if pairs <= 5 else many)
+        fraction = squares.rows / (squares.rows + squares.columns - squares.residual)
+        assert 0.01 < fraction < 0.5
+        assert crossed(entries).df == pytest.approx(degrees_of_freedom(5, 40, fraction))
 
     @fixed
     @given(tables(-1, 1))

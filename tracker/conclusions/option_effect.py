@@ -600,8 +600,8 @@ def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
     if any(_is_growing(study, effect) for effect in effects):
         yield (
             "An effect that is looked at again whenever seeds are added is held to a smaller level at each look: by r "
-            f"repetitions a fraction 1 - 2/r of {percent(study.alpha)} is spent at most, so that it holds over all "
-            "looks (Lan and DeMets 1983, doi:10.1093/biomet/70.3.659)."
+            f"repetitions a fraction 0.8 (1 - 2/r) of {percent(study.alpha)} is spent at most, so that it holds over "
+            "all looks (Lan and DeMets 1983, doi:10.1093/biomet/70.3.659)."
         )
     if {PAIRED, UNPAIRED} & {part for conclusion in conclusions for part in conclusion.details.methods}:
         yield (
