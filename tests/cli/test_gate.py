@@ -50,6 +50,10 @@ class TestGate:
             (("--candidate", "nope", "--baseline", "once"), "tracker: no run has the id or name 'nope'"),
             (("--candidate", "once", "--baseline", "once"), "tracker gate: the candidate is the baseline"),
             (
+                ("--candidate", "once", "--baseline", "good-0", "--jobs", "2"),
+                "tracker gate: Invalid value for '--jobs': it is about training further seeds: give --max-seeds too",
+            ),
+            (
                 ("--candidate", "once", "--baseline", "good-0", "--margin", "-1"),
                 "tracker gate: Invalid value for '--margin'",
             ),

@@ -79,7 +79,9 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("words", "message"),
         [
-            (["--budget", "30m"], "it is the time to train in: give --run too"),
+            (["--budget", "30m"], "it is about training the runs: give --run too"),
+            (["--jobs", "2"], "it is about training the runs: give --run too"),
+            (["-y"], "it is about training the runs: give --run too"),
             (["--run", "--budget", "30"], "must be a time above 0 such as 30m, 2h, 90s or 1h30m, got '30'"),
         ],
     )

@@ -88,6 +88,9 @@ def gate(
     """
     from tracker.render import render_gate_json
 
+    for flag, value in {"--jobs": jobs, "--yes": yes}.items():
+        if value and max_seeds is None:
+            raise typer.BadParameter("it is about training further seeds: give --max-seeds too", param_hint=f"'{flag}'")
     asked = analysis.question | {"require": require, "series": series}
     try:
         if max_seeds is None:

@@ -469,7 +469,7 @@ def store_at(tracking_uri: str | None) -> Store:
     return find_store(tracking_uri)
 
 
-def read_runs(experiment: str | None, tracking_uri: str | None) -> ExperimentRuns:
+def read_runs(experiment: str | None, tracking_uri: str | None, warn: Callable[[str], None] = warn) -> ExperimentRuns:
     """Read an experiment's runs without the predictions after each epoch; warn of what cannot be read."""
     from tracker.recording.stores import experiment_or_default, load_runs
 

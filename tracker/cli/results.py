@@ -327,13 +327,16 @@ def next_command(
 
     if train and form == "json":
         raise typer.BadParameter("it prints the runs' ids: give --run or --format json, not both", param_hint="'--run'")
+    for flag, value in {"--budget": budget, "--jobs": jobs, "--yes": yes}.items():
+        if value and not train:
+            raise typer.BadParameter("it is about training the runs: give --run too", param_hint=f"'{flag}'")
     if budget is not None:
-        if not train:
-            raise typer.BadParameter("it is the time to train in: give --run too", param_hint="'--budget'")
         from tracker.cli.sweep import train_for_answers
+        from tracker.recording.reporter import SayOnce
 
+        said = SayOnce(ConsoleReporter())
         return train_for_answers(
-            lambda: report_on(read_runs(analysis.experiment, analysis.tracking_uri), analysis), budget, jobs
+            lambda: report_on(read_runs(analysis.experiment, analysis.tracking_uri, said.warn), analysis), budget, jobs
         )
     report = report_on(read_runs(analysis.experiment, analysis.tracking_uri), analysis)
     steps = report.next_steps
