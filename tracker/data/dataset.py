@@ -16,6 +16,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
@@ -162,7 +163,7 @@ def is_audio(file: Path) -> bool:
     return file.suffix.lower() in _AUDIO
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Listing:
     """What a folder holds, however deep: its audio, at least one file, and the rest, each sorted by path."""
 
@@ -172,12 +173,17 @@ class Listing:
 
     def path_of(self, file: Path) -> str:
         """Return a file's path as a clip has it, relative to the folder."""
-        return unicodedata.normalize("NFC", file.relative_to(self.folder).as_posix())
+        return unicodedata.normalize("NFC", "/".join(file.parts[len(self.folder.parts) :]))
 
-    @property
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """The path of each audio file as a clip has it."""
+        return tuple(map(self.path_of, self.audio))
+
+    @cached_property
     def steps(self) -> tuple[tuple[str, ...], ...]:
         """The path of each audio file in its steps: the names of the folders, then its own."""
-        return tuple(tuple(self.path_of(file).split("/")) for file in self.audio)
+        return tuple(tuple(path.split("/")) for path in self.paths)
 
 
 def list_folder(folder: Path, most_files: int | None = None) -> Listing:
@@ -195,7 +201,7 @@ def list_folder(folder: Path, most_files: int | None = None) -> Listing:
         raise DataError(f"{folder} has more than {most_files:,} files; give a folder with the clips alone")
     audio = tuple(filter(is_audio, files))
     elsewhere = [file.with_suffix("") for file in files if file.suffix == _DVC and is_audio(file.with_suffix(""))]
-    audio = tuple(sorted({*audio, *elsewhere}))
+    audio = tuple(sorted({*audio, *elsewhere})) if elsewhere else audio
     if not audio:
         raise DataError(f"{folder} contains no audio (wav, flac, mp3, ogg, au, …); {LAYOUT}")
     return Listing(folder, audio, tuple(file for file in files if not is_audio(file)))
@@ -218,7 +224,8 @@ def clips_by_folder(listing: Listing) -> list[Clip]:
             "move such clips into the sub-folder of their class, or out of the dataset"
         )
     return [
-        Clip("/".join(steps), file, label=steps[0]) for steps, file in zip(listing.steps, listing.audio, strict=True)
+        Clip(path, file, label=steps[0])
+        for path, steps, file in zip(listing.paths, listing.steps, listing.audio, strict=True)
     ]
 
 
@@ -268,7 +275,7 @@ def _files(folder: Path, above: Sequence[Path]) -> Iterator[Path]:
     here = folder.resolve()
     if here in above:
         return
-    for entry in sorted(folder.iterdir()):
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if entry.name.startswith(".") or entry.name == "__MACOSX":
             continue
         if entry.is_dir():

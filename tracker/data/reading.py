@@ -210,14 +210,16 @@ def _clips(listing: Listing, places: Mapping[str, int]) -> list[Clip]:
 
     def words(column: str) -> dict[str, str]:
         place = places.get(column)
-        return {} if place is None else {"/".join(steps): steps[place] for steps in listing.steps}
+        if place is None:
+            return {}
+        return {path: steps[place] for path, steps in zip(listing.paths, listing.steps, strict=True)}
 
     labels, groups, splits = words("label"), words("group"), words("split")
     found = {path: split_word(name) or "" for path, name in splits.items()}
     parts, folds = parts_of({*found.values()}), _folds(words("fold"))
     return [
         Clip(path, file, labels[path], groups.get(path), parts.get(found.get(path, "")), folds.get(path))
-        for path, file in zip(("/".join(steps) for steps in listing.steps), listing.audio, strict=True)
+        for path, file in zip(listing.paths, listing.audio, strict=True)
     ]
 
 
