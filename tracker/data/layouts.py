@@ -107,11 +107,11 @@ class NameLayout:
 
     def read(self, listing: Listing) -> Dataset | None:
         """Return the dataset; None if the files aren't laid out so."""
-        found = [(file, self.clip.fullmatch(file.stem)) for file in listing.audio]
-        matches = [
-            (file, match) for file, match in found if match and match["label"] in (self.labels or match["label"])
-        ]
-        if len(matches) < len(found):
+        if not self.clip.fullmatch(listing.audio[0].stem):
+            return None
+        found = ((file, self.clip.fullmatch(file.stem)) for file in listing.audio)
+        matches = [(file, match) for file, match in found if match and self._label(match)]
+        if len(matches) < len(listing.audio):
             return None
         clips = [self._clip(listing, file, match) for file, match in matches]
         of_folder: dict[Path, list[Clip]] = defaultdict(list)
