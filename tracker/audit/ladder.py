@@ -73,7 +73,7 @@ class Ladder:
         if interval[0] <= 0 <= interval[1]:
             change = "more" if loss >= 0 else "less"
             return (
-                f"What leakage is worth can't be told from this data: the accuracy is {points(loss)} {change} with "
+                f"This data can't tell what leakage is worth: the accuracy is {points(loss)} {change} with "
                 f"segments split at random than {last.kept}, which could be chance ({span}).{missing}"
             )
         return f"{_FOUND[loss > 0]}: {what} ({span}), in one training each.{missing}"
