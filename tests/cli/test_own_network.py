@@ -87,6 +87,13 @@ def test_a_network_of_the_working_folder_is_trained_and_its_code_kept(
     digests = [line for line in (artifacts / "environment.txt").read_text().splitlines() if line.startswith("models/")]
     assert [line.split()[0] for line in digests] == ["models/_parts.py", "models/mine.py"]
     assert sorted(path.name for path in models.iterdir()) == ["_parts.py", "mine.py"]
+    predicted = tracker("predict", genres / "high", "--format", "csv")
+    assert (predicted.status, predicted.out.count("\n")) == (0, 11), predicted.err
+    assert "has layers of its own, which nobody can load" in tracker("export", "best", "--to", "keras").err
+    (models / "mine.py").write_text(f"from pathlib import Path\n\nPath('ran').touch()\n{NETWORK}")
+    refused = tracker("predict", genres / "high").err
+    assert "has layers of its own, and the code in models/mine.py is not what it was trained with" in refused
+    assert not Path("ran").exists()
 
 
 def test_a_run_of_a_network_that_was_edited_since_is_not_reused(tracker: Tracker, genres: Path, models: Path) -> None:
