@@ -80,6 +80,10 @@ class TestFind:
             Kind.SAME_FILE: "",
         }
 
+    def test_find_names_a_class_of_which_no_clip_can_be_used(self):
+        lost = clip("c.wav", "jazz", unusable=Unusable("empty: 0 bytes"))
+        assert (Kind.LOST_CLASS, ("jazz",)) in found(clip("a.wav"), clip("b.wav", "disco"), lost)
+
     def test_find_names_a_group_that_the_split_cuts(self):
         clips = [clip("a.wav", group="x"), clip("b.wav", group="x", part="validation"), clip("c.wav", group="y")]
         assert found(*clips) == [(Kind.CUT_GROUP, ("x",))]
@@ -129,7 +133,7 @@ class TestFind:
         ],
     )
     def test_find_names_clips_with_little_to_hear(self, what, kind):
-        assert found(clip("a.wav", **what), clip("b.wav", "jazz")) == [(kind, ("a.wav",))]
+        assert found(clip("a.wav", **what), clip("b.wav"), clip("c.wav", "jazz")) == [(kind, ("a.wav",))]
 
 
 class TestDataCheck:

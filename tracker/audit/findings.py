@@ -30,6 +30,7 @@ MOST_CLIPPED = 0.01  # fraction of a clip at full scale from which it counts as 
 class Kind(StrEnum):
     """What can be found, in the order in which it is shown."""
 
+    LOST_CLASS = "lost_class"
     TWO_LABELS = "two_labels"
     ACROSS_SPLIT = "across_split"
     CUT_GROUP = "cut_group"
@@ -56,6 +57,7 @@ class Kind(StrEnum):
 
 
 _WORDS = {
+    Kind.LOST_CLASS: "class without a clip that can be used",
     Kind.TWO_LABELS: "one recording under several labels",
     Kind.ACROSS_SPLIT: "one recording in several parts of the split",
     Kind.CUT_GROUP: "group in several parts of the split",
@@ -71,7 +73,8 @@ _WORDS = {
     Kind.SHORT: "clip shorter than a segment",
 }
 _BIASING = {
-    Kind.TWO_LABELS, Kind.ACROSS_SPLIT, Kind.CUT_GROUP, Kind.ALIKE_CLASSES, Kind.ONE_GROUP, Kind.GIVEAWAY,
+    Kind.LOST_CLASS, Kind.TWO_LABELS, Kind.ACROSS_SPLIT, Kind.CUT_GROUP, Kind.ALIKE_CLASSES, Kind.ONE_GROUP,
+    Kind.GIVEAWAY,
 }  # fmt: skip
 
 
@@ -150,8 +153,7 @@ class DataCheck:
             return f"This data can't be trained on: {self.problem}."
         if not self.biasing:
             return "Nothing was found that would bias a result."
-        kinds = dict.fromkeys(finding.kind.words for finding in self.biasing)
-        return f"{counted(len(self.biasing), 'finding')} would bias a result ({', '.join(kinds)})."
+        return f"{counted(len(self.biasing), 'finding')} would bias a result."
 
 
 def find(clips: Sequence[MeasuredClip], segment_s: float, problem: str | None = None) -> DataCheck:
@@ -159,6 +161,11 @@ def find(clips: Sequence[MeasuredClip], segment_s: float, problem: str | None = 
     usable = [clip for clip in clips if isinstance(clip.measures, Measures)]
     found = [
         *_single_clips(clips, segment_s),
+        *(
+            Finding(Kind.LOST_CLASS, (label,), f"all its {counted(len(same), 'clip')} are left out")
+            for label, same in _by(clips, lambda clip: clip.label).items()
+            if not any(isinstance(clip.measures, Measures) for clip in same)
+        ),
         *_copies(usable),
         *_groups(usable),
         *_alike_classes(sorted({clip.label for clip in clips})),

@@ -49,7 +49,7 @@ def check(data: Path | None, plan: RunPlan, reporter: Reporter, *, ladder: bool 
         for clip, found in zip(dataset.clips, measures, strict=True)
     ]
     found = find(clips, plan.configuration.segment_s, problem)
-    if not ladder:
+    if not ladder or problem:
         return found
     from tracker.recording.ladder import climb
 

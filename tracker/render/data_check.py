@@ -46,8 +46,8 @@ def render_data_check_json(found: DataCheck) -> str:
 
 def render_data_check_html(found: DataCheck) -> str:
     """Return a check as one HTML page without scripts, which fetches nothing."""
-    tables = [(CLASS_COLUMNS, class_rows(found), (1, 2)), (FINDING_COLUMNS, finding_rows(found), (1,))]
+    tables = [(CLASS_COLUMNS, class_rows(found)), (FINDING_COLUMNS, finding_rows(found))]
     if found.ladder:
-        tables.append((COLUMNS, found.ladder.rows, (1, 2, 3)))
+        tables.append((COLUMNS, found.ladder.rows))
     template = html_environment().get_template("html/data_check.html.j2")
     return template.render(found=found, tables=[table for table in tables if table[1]])
