@@ -100,12 +100,14 @@ def sizes(folder: Path, runs: int) -> None:
     )
 
 
-def stored(folder: Path, address: str, journal: Path) -> int:
-    """Send a journal, and return how many values it has."""
+def stored(folder: Path, address: str, journal: Path) -> tuple[int, float]:
+    """Send a journal, and return how many values it has and how many seconds of processor that took here."""
+    begun = time.process_time()
     while True:
         with suppress(TrackerError):
             send(store_at(address, folder), journal)
-            return sum(len(values) for values in values_of(read(journal).events))
+            values = sum(len(values) for values in values_of(read(journal).events))
+            return values, time.process_time() - begun
 
 
 def writes(folder: Path, address: str, kept: list[Path], jobs: int) -> None:
@@ -113,12 +115,12 @@ def writes(folder: Path, address: str, kept: list[Path], jobs: int) -> None:
     with ProcessPoolExecutor(jobs) as pool:
         [*pool.map(partial(stored, folder, address), kept[:jobs])]  # opens the store, which loads MLflow
         begun = time.perf_counter()
-        values = sum(pool.map(partial(stored, folder, address), kept[jobs:]))
+        sent = [*pool.map(partial(stored, folder, address), kept[jobs:])]
         taken = time.perf_counter() - begun
+    values, processor = (sum(of_all) for of_all in zip(*sent, strict=True))
     runs, where = len(kept) - jobs, "a server" if address.startswith("http") else "SQLite"
-    print(
-        f"{where}, {jobs} at once: {runs / taken:.1f} runs a second, {values / taken:,.0f} values a second", flush=True
-    )
+    rates = f"{runs / taken:.1f} runs and {values / taken:,.0f} values a second"
+    print(f"{where}, {jobs} at once: {rates}; {1_000 * processor / runs:.0f} ms of processor a run", flush=True)
 
 
 def main() -> None:
