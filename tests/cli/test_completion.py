@@ -88,7 +88,7 @@ class TestNetworks:
 
     def test_a_network_that_is_not_there_has_no_options(self, own_network: Completions) -> None:
         assert own_network("tracker run --model nowhere --dep") == []
-        assert own_network("tracker run --model nowhere --ker") == ["--kernel"]
+        assert own_network("tracker run --model nowhere --kern") == ["--kernel"]
 
 
 class TestRuns:

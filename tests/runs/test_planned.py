@@ -90,7 +90,7 @@ class TestOptionsSetBy:
         assert options_set_by({"KERAS_BACKEND": ""}) == {}
 
     def test_an_error_names_the_variable(self) -> None:
-        with pytest.raises(ValueError, match=r"^KERAS_BACKEND: --keras-backend must be tensorflow or "):
+        with pytest.raises(ValueError, match=r"^KERAS_BACKEND: --keras-backend must be tensorflow, jax or torch, got"):
             options_set_by({"KERAS_BACKEND": "openvino"})
 
 

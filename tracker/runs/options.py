@@ -213,7 +213,8 @@ class RunOption:
             if not isinstance(value, self.type):
                 raise ValueError(f"the {self.words} must be a {self.type.__name__}, got {shown(value)}")  # noqa: TRY004
         elif self.choices and value not in self.choices:
-            raise ValueError(f"{self.the_quantity} must be {' or '.join(self.choices)}, got {shown(value)}")
+            listed = " or ".join(filter(None, (", ".join(self.choices[:-1]), self.choices[-1])))
+            raise ValueError(f"{self.the_quantity} must be {listed}, got {shown(value)}")
         elif not _is_a(value, self.type):
             raise ValueError(f"{self.the_quantity} must be {_KINDS[self.type]}, got {shown(value)}")
         elif isinstance(value, int | float):

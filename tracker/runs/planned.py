@@ -360,7 +360,7 @@ class Configuration:
         params=("spec_augment_bands", "spec_augment_frames"), words="masks", quantity="masks of",
         help="Mask a stretch of up to BANDS mel bands and one of up to FRAMES frames in each training segment",
         level_format="up to {} bands and {} frames", name_format="mask{}x{}",
-        phrase_format="masks of up to {} bands and {} frames", implied=True,
+        phrase_format="masks up to {} bands × {} frames", implied=True,
     ))  # fmt: skip
     gain: float | None = field(default=None, metadata=option(
         flag="--gain", type=float, panel=Panel.TRAINING, range=Range(above=0, most=80), metavar="DB",
