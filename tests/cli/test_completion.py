@@ -59,7 +59,7 @@ class TestWords:
         ("line", "offered"),
         [
             ("tracker re", ["rename", "repair", "report", "resume"]),
-            ("tracker data ", ["demo"]),
+            ("tracker data ", ["check", "demo"]),
             ("tracker run --le", []),
             ("tracker run --early", ["--early-stop"]),
             ("tracker run --keep ", ["best", "last"]),
