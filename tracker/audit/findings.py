@@ -162,7 +162,7 @@ def find(clips: Sequence[MeasuredClip], segment_s: float, problem: str | None = 
     found = [
         *_single_clips(clips, segment_s),
         *(
-            Finding(Kind.LOST_CLASS, (label,), f"all its {counted(len(same), 'clip')} are left out")
+            Finding(Kind.LOST_CLASS, (label,), f"{counted(len(same), 'clip')} left out")
             for label, same in _by(clips, lambda clip: clip.label).items()
             if not any(isinstance(clip.measures, Measures) for clip in same)
         ),
