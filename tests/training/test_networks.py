@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+BUILT_IN = ("cnn", "crnn", "linear", "resnet")
+
 BUILD = '''
 raise SystemExit("looking a network up must not run it")
 
@@ -58,7 +60,7 @@ def models(working_folder: Path) -> Path:
 class TestNetworkNames:
     def test_built_in_networks_come_first_then_those_of_the_working_folder(self, working_folder: Path) -> None:
         (working_folder / "models/a_net.py").write_text(BUILD)
-        assert network_names() == ("cnn", "a_net")
+        assert network_names() == (*BUILT_IN, "a_net")
 
     def test_modules_that_are_not_networks_are_not_listed(self, working_folder: Path) -> None:
         for name, source in {
@@ -70,7 +72,7 @@ class TestNetworkNames:
             "text.txt": BUILD,
         }.items():
             (working_folder / "models" / name).write_text(source)
-        assert network_names() == ("cnn",)
+        assert network_names() == BUILT_IN
 
 
 class TestNetworkOptions:
@@ -157,7 +159,9 @@ def with_entry(entry: str) -> str:
 class TestFindNetwork:
     @pytest.mark.parametrize("name", ["cnm", "__init__", "os", ""])
     def test_an_unknown_name_is_refused_with_those_that_exist(self, name):
-        with pytest.raises(ValueError, match=rf"there is no model '{name}'; the models: cnn, or the path of a file"):
+        with pytest.raises(
+            ValueError, match=rf"there is no model '{name}'; the models: {', '.join(BUILT_IN)}, or the path of a file"
+        ):
             find_network(name)
 
     @pytest.mark.parametrize("path", ["../cnn", "nets/net.py", "net.py"])
