@@ -30,11 +30,13 @@ pytestmark = pytest.mark.xdist_group("processes")
 
 
 @pytest.fixture(autouse=True)
-def _heeding_ctrl_c() -> Iterator[None]:
-    """What a shell starts in the background ignores Ctrl-C, and so would all that these tests start."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def _heeding_signals() -> Iterator[None]:
+    """What a shell starts in the background ignores Ctrl-C, what `nohup` starts hang-ups, and so would all of these."""
+    heeded = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in heeded.items()}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_an_interruption_while_libraries_are_imported_is_one_line(tmp_path: Path) -> None:
