@@ -79,8 +79,8 @@ class _Answering(typer._click.core.Command):  # noqa: SLF001  (what both kinds o
         pieces = super().collect_usage_pieces(ctx)
         return [piece.replace("...}...", "...").strip("{}") for piece in pieces]
 
-    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
-        """Write a section for each panel of parameters, in the order of their first ones; "Options" is last."""
+    def panels(self, ctx: Context) -> dict[str, dict[str, str]]:
+        """Return the sections of the help about parameters in their order, each with its entries."""
         panels: dict[str, dict[str, str]] = {}
         for param in self.get_params(ctx):
             if isinstance(param, TyperArgument):
@@ -88,6 +88,11 @@ class _Answering(typer._click.core.Command):  # noqa: SLF001  (what both kinds o
             elif record := param.get_help_record(ctx):
                 title: str = getattr(param, "rich_help_panel", None) or "Options"
                 panels.setdefault(title, {})[record[0]] = _PARENTHESES.sub(r"\1", record[1])
+        return panels
+
+    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the sections about parameters, in the order of their first ones; "Options" is last."""
+        panels = self.panels(ctx)
         for title in sorted(panels, key=lambda title: title == "Options"):
             with formatter.section(title):
                 formatter.write_dl([*panels[title].items()])

@@ -24,7 +24,7 @@ from tracker.runs import RUN_OPTIONS, Configuration, Panel, plan_with, plans_und
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from typer._click import Context, HelpFormatter
+    from typer._click import Context
 
     from tracker.recording.stores import LogTarget
     from tracker.runs import OptionValue, RunOption, RunPlan
@@ -44,6 +44,7 @@ _JOBS = whole_number(
     panel=Panel.TRAINING.value,
 )
 _LONGEST_NOTE = 7_000  # characters: MLflow keeps 8,000 of a description, and the note is followed by a summary
+_OTHER_NETWORKS = "Other networks, explained by --model NAME --help"
 _NETWORK = "network_"  # prefix of the parameters of a network's options, so that none can hide one of `run`
 
 
@@ -103,18 +104,16 @@ class CommandOfNetworks(Command):
                 return f"; it is an option of --model {name}"
         return super().hint(context, flag)
 
-    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
-        """Write the options, and then those of the other networks."""
+    def panels(self, ctx: Context) -> dict[str, dict[str, str]]:
+        """Return the sections of the help, among them the names of the other networks and their options."""
         from tracker.training.networks import network_names, network_options
 
-        super().format_options(ctx, formatter)
-        for name in sorted(set(network_names()) - {*self.models}):
-            with formatter.section(title_of(name)):
-                options = {
-                    f"{flag_of(option)} {metavar_of(option)}": f"{option.help}  [default: {option.default}]"
-                    for option in network_options(name)
-                }
-                formatter.write_dl([*options.items()])
+        others = {
+            f"--model {name}": ", ".join(f"{flag_of(option)} {metavar_of(option)}" for option in network_options(name))
+            for name in sorted(set(network_names()) - {*self.models})
+        }
+        named = {name: options or "no options of its own" for name, options in others.items()}
+        return super().panels(ctx) | ({_OTHER_NETWORKS: named} if named else {})
 
 
 def _command(models: Sequence[str], network_options: Sequence[NetworkOption] = ()) -> CommandOfNetworks:
