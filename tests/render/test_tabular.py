@@ -22,6 +22,8 @@ COMMANDS = (
     '"a', "<<x>>", "^^41", "a\\end{tabular}", "\u202e", "|",
 )  # fmt: skip
 
+STACKED = re.compile(r"\\shortstack\[[lr]\]\{(.*?)\\\\(.*)\}")
+
 
 def rows_of(report: Report) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(render_csv(report))))
@@ -34,10 +36,11 @@ def named(text: str) -> Report:
 
 
 def table_of(report: Report) -> list[list[str]]:
-    """The cells of a LaTeX table's body, and its header first."""
+    """The cells of a LaTeX table's body, and its header first, whose cells of two lines are joined by a space."""
     body = render_latex(report).partition("\\toprule\n")[2].partition("\\bottomrule")[0].replace("\\midrule\n", "")
     assert body.count("\n") == body.count(" \\\\\n")
-    return [line.removesuffix(r" \\").split(" & ") for line in body.splitlines()]
+    header, *rows = [line.removesuffix(r" \\").split(" & ") for line in body.splitlines()]
+    return [[STACKED.sub(r"\1 \2", cell) for cell in header], *rows]
 
 
 class TestRenderCsv:

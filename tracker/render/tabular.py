@@ -125,7 +125,8 @@ def render_latex(report: Report) -> str:
         numbers = _numbers(section, in_percent=in_percent, digits=digits)
         rows.append([*map(_latex, cells), str(len(section.entries)), *numbers])
     kept = [place for place in range(len(heads)) if _is_worth_a_column(heads[place], [row[place] for row in rows])]
-    lines = [" & ".join(row[place] for place in kept) + r" \\" for row in ([_latex(head) for head in heads], *rows)]
+    stacked = [_stacked(head, "l" if place < len(first) else "r") for place, head in enumerate(heads)]
+    lines = [" & ".join(row[place] for place in kept) + r" \\" for row in (stacked, *rows)]
     more = len(report.sections) - len(shown)
     others = [section.standing for section in report.sections[1:] if section.standing and section.standing.tied]
     spread = f"± standard deviation over {runs.lower()}" if is_repeated else "of one run"
@@ -179,6 +180,16 @@ def _latex_across(report: Report, across: AcrossDataSets) -> str:
 
 def _ranks(across: AcrossDataSets) -> list[tuple[float, ...]]:
     return [configuration.ranks for configuration in across.configurations]
+
+
+def _stacked(head: str, side: str) -> str:
+    """Return a column's head, of several words on two lines: a table of four options then fits an article's page."""
+    words = head.split()
+    halves = [(" ".join(words[:place]), " ".join(words[place:])) for place in range(1, len(words))]
+    if not halves:
+        return _latex(head)
+    upper, lower = min(halves, key=lambda lines: max(map(len, lines)))
+    return rf"\shortstack[{side}]{{{_latex(upper)}\\{_latex(lower)}}}"
 
 
 def _is_worth_a_column(head: str, cells: Sequence[str]) -> bool:
