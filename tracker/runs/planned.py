@@ -337,7 +337,7 @@ class Configuration:
         help="Segments per batch",
     ))  # fmt: skip
     keep: Keep = field(default="best", metadata=option(
-        flag="--keep", panel=Panel.TRAINING, choices=("best", "last"), words="keep", acts_late=True,
+        flag="--keep", panel=Panel.TRAINING, choices=("best", "last"), words="epoch kept", acts_late=True,
         help="Which epoch's weights to keep: the one with the lowest validation loss, or the last",
     ))  # fmt: skip
     label_smoothing: float | None = field(default=None, metadata=option(
