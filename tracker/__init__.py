@@ -12,6 +12,7 @@ TYPE_CHECKING = False  # as type checkers know it; importing `typing` would take
 if TYPE_CHECKING:
     from tracker import replay, statistics
     from tracker.api import (
+        cache,
         check_data,
         close,
         delete,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     )
     from tracker.errors import TrackerError
     from tracker.recording.answering import Answered
+    from tracker.recording.caching import Cache
     from tracker.recording.data_check import DataCheck
     from tracker.recording.evaluate import Evaluation
     from tracker.recording.gate import GateAnswer, gate
@@ -49,6 +51,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Answered",
+    "Cache",
     "ClipPrediction",
     "ClipPredictions",
     "Comparison",
@@ -70,6 +73,7 @@ __all__ = [
     "TrackerError",
     "__version__",
     "build_report",
+    "cache",
     "check_data",
     "close",
     "compare",
@@ -98,6 +102,7 @@ __all__ = [
 _NAMES = {  # where names are that `tracker.api` does not define
     "tracker.errors": ("TrackerError",),
     "tracker.recording.answering": ("Answered",),
+    "tracker.recording.caching": ("Cache",),
     "tracker.recording.data_check": ("DataCheck",),
     "tracker.recording.evaluate": ("Evaluation",),
     "tracker.recording.gate": ("GateAnswer", "gate"),

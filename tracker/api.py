@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from tracker.audit.findings import DataCheck
     from tracker.next_steps.command_line import Argv
     from tracker.recording.answering import Answered
+    from tracker.recording.caching import Cache
     from tracker.recording.evaluate import Evaluation
     from tracker.recording.predict import ClipPredictions
     from tracker.recording.promote import Promotion
@@ -804,6 +805,26 @@ def check_data(
         near = get_close_matches(name, LOGGED_OPTIONS, n=1, cutoff=NEAR_WORD)
         raise ValueError(f"tracker.check_data has no option {name!r}" + (f": did you mean {near[0]}?" if near else ""))
     return check(place, plan_with(options), checked_reporter(reporter), ladder=ladder)
+
+
+def cache(limit: int | str | None = None) -> Cache:
+    """Return what the cache of features and of the demo set takes; with a limit, make it smaller before.
+
+    Parameters
+    ----------
+    limit : int or str, optional
+        Bytes, or a size such as ``"2GB"``: what was used longest ago is removed until the cache takes at most so much.
+
+    Raises
+    ------
+    ValueError
+        If the limit is no size.
+    TrackerError
+        If a file can't be removed.
+    """
+    from tracker.recording.caching import bytes_of, look_at_cache
+
+    return look_at_cache(None if limit is None else bytes_of(str(limit)))
 
 
 @names_for_flags()

@@ -395,6 +395,14 @@ def age(milliseconds: int) -> str:
     return f"{seconds // size} {unit}"
 
 
+def size_text(size: int) -> str:
+    """Return a number of bytes in its largest unit: ``1.2 GB``, ``307 MB``, ``under 1 kB``."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size >= unit:
+            return f"{fixed(size / unit, 1 if size < 10 * unit else 0)} {name}"
+    return "under 1 kB"
+
+
 def listing(items: Sequence[str], join: str = "and") -> str:
     """Return ``a, b and c``."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {join} {items[-1]}" if items else ""

@@ -32,7 +32,7 @@ GROUPS = {  # the commands, in the order of the help
     "Look at the results": ("report", "next", "compare", "gate", "runs", "ui"),
     "Use the models": ("predict", "evaluate", "export", "promote"),
     "Change runs": ("rename", "tag", "delete"),
-    "Maintain the store": ("sync", "repair"),
+    "Maintain the store and the cache": ("sync", "repair", "cache"),
     "Help programs": ("skill",),
 }
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}

@@ -1,16 +1,18 @@
-"""``tracker data``: check a data set before anything is trained on it, and write the demo set."""
+"""``tracker data``: check a data set before anything is trained on it, and write the demo set; ``tracker cache``."""
 
 from __future__ import annotations
 
 import inspect
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tracker.cli.app import SETTINGS, Command, Group, app, examples
-from tracker.cli.console import ConsoleReporter, print_document, print_result, print_tables, table
-from tracker.cli.options import from_table, number, whole_number
+from tracker.cli.app import SETTINGS, Command, Group, app, command, examples
+from tracker.cli.console import ConsoleReporter, log, print_document, print_result, print_tables, table
+from tracker.cli.options import from_table, number, parsed_by, whole_number
 from tracker.runs import LOGGED_OPTIONS, SEEDS, Panel, Range, option_named, plan_with
 
 if TYPE_CHECKING:
@@ -126,3 +128,46 @@ def demo(
     with ConsoleReporter().progress("making the demo set", None) as progress:
         manifest = write_demo(folder, DemoSettings(artists, clips, seconds, seed), progress)
     print_result(str(manifest))
+
+
+def _bytes_of(text: str) -> int:
+    from tracker.recording.caching import bytes_of
+
+    return bytes_of(text)
+
+
+@command("cache", "Show what the cache takes, and make it smaller.", "tracker cache", "tracker cache --limit 2GB")
+def cache(
+    *,
+    limit: Annotated[
+        Any,
+        typer.Option(
+            metavar="SIZE",
+            parser=parsed_by(_bytes_of),
+            show_default="nothing is removed",
+            help="Remove what was used longest ago until the cache takes at most so much: 2GB, 500MB, 0 for all.",
+        ),
+    ] = None,
+    form: Annotated[Literal["table", "json"], typer.Option("--format", help="What is printed.")] = "table",
+) -> None:
+    """Show what the cache of features and of the demo set takes, and make it smaller.
+
+    It lies in TRACKER_CACHE or the system's own place. Whatever is removed is made again when it is needed.
+    """
+    from tracker.recording.caching import look_at_cache
+    from tracker.store import now_ms
+    from tracker.wording import age, size_text
+
+    found = look_at_cache(limit)
+    if limit is not None:
+        log(f"removed {found.removed:,} files, {size_text(found.freed)}" if found.removed else "nothing to remove")
+    if form == "json":
+        print_document(f"{json.dumps(asdict(found) | {'size': found.size}, default=str, indent=2)}\n")
+        return
+    now = now_ms()
+    rows = [
+        (part.name, f"{part.files:,}", size_text(part.size), f"{age(now - part.used_ms)} ago") for part in found.parts
+    ]
+    print_tables(f"{found.folder}: {size_text(found.size) if rows else 'empty'}")
+    if rows:
+        print_tables("", table(("what", "files", "size", "last used"), rows, flush_right=(1, 2, 3)))
