@@ -32,8 +32,8 @@ def test_check_prints_the_classes_and_what_was_found(tracker: Tracker, clips: Pa
 
 def test_check_is_strict_if_asked(tracker: Tracker, clips: Path) -> None:
     shutil.copy(clips / "low" / "0.wav", clips / "high" / "copy.wav")
-    assert tracker("data", "check", "--data", clips).status == 0
-    assert tracker("data", "check", "--data", clips, "--strict").status == 1
+    assert tracker("data", "check", clips).status == 0
+    assert tracker("data", "check", clips, "--strict").status == 1
 
 
 def test_check_prints_json_and_html(tracker: Tracker, clips: Path) -> None:
@@ -50,3 +50,5 @@ def test_check_refuses_what_cannot_be(tracker: Tracker, clips: Path) -> None:
     assert tracker("data", "check", "--data", "nowhere").status == 1
     result = tracker("data", "check", "--data", clips, "--fold", "1/5", "--validation-fraction", "0.3")
     assert (result.status, "not both" in result.err) == (2, True)
+    twice = tracker("data", "check", "elsewhere", "--data", clips)
+    assert (twice.status, "the data is given twice, as elsewhere and by --data" in twice.err) == (2, True)

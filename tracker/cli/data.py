@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer._click.core import ParameterSource
 
 from tracker.cli.app import SETTINGS, Command, Group, app, command, examples
 from tracker.cli.console import ConsoleReporter, log, print_document, print_result, print_tables, table
 from tracker.cli.options import from_table, number, parsed_by, whole_number
+from tracker.printable import printable
 from tracker.runs import LOGGED_OPTIONS, SEEDS, Panel, Range, option_named, plan_with
 
 if TYPE_CHECKING:
@@ -20,17 +22,17 @@ if TYPE_CHECKING:
 
 _DEMO_EXAMPLES = examples("tracker data demo genres", "tracker run --data genres/manifest.csv")
 _CHECK_EXAMPLES = examples(
-    "tracker data check --data genres/manifest.csv",
-    "tracker data check --data genres --format html > data.html",
-    "tracker data check --data genres --strict --fold 1/5",
-    "tracker data check --data genres/manifest.csv --ladder",
+    "tracker data check genres/manifest.csv",
+    "tracker data check genres/ --format html > data.html",
+    "tracker data check genres/ --strict --fold 1/5",
+    "tracker data check genres/manifest.csv --ladder",
 )
 
 data_app = typer.Typer(cls=Group, context_settings=SETTINGS, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 
 
-@data_app.callback(invoke_without_command=True, epilog=examples("tracker data check --data genres/manifest.csv"))
+@data_app.callback(invoke_without_command=True, epilog=examples("tracker data check genres/manifest.csv"))
 def data(context: typer.Context) -> None:
     """Check a data set, or write the demo set."""
     if context.invoked_subcommand is None:
@@ -44,7 +46,11 @@ def _check(context: typer.Context, **values: Any) -> int:
     """
     from tracker.recording.data_check import check
 
-    form, is_strict, ladder = (values.pop(name) for name in ("form", "strict", "ladder"))
+    given, form, is_strict, ladder = (values.pop(name) for name in ("place", "form", "strict", "ladder"))
+    if given is not None:
+        if context.get_parameter_source("data") is ParameterSource.COMMANDLINE:
+            context.fail(f"the data is given twice, as {printable(str(given))} and by --data: leave one out")
+        values["data"] = str(given)
     try:
         plan = plan_with(values)
     except ValueError as error:
@@ -76,6 +82,11 @@ def _signature() -> inspect.Signature:
     """Return what `check` takes: the data, what says how it is read and divided, and its own options."""
     entries = [option_named("data"), *(entry for entry in LOGGED_OPTIONS.values() if entry.panel is Panel.DATA)]
     own = {
+        "place": (
+            Path | None, None, typer.Argument(
+                metavar="PATH", show_default=False, help="The data, if not by --data: a folder or a CSV manifest."
+            ),
+        ),
         "strict": (bool, False, typer.Option("--strict", help="Exit with 1 if anything would bias a result.")),
         "ladder": (
             bool, False, typer.Option(
