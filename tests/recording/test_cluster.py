@@ -13,7 +13,7 @@ from tests.running import Collected
 from tracker.errors import TrackerError
 from tracker.journal.reader import journals, read
 from tracker.journal.writer import JournalWriter
-from tracker.recording.backends import open_cluster
+from tracker.recording.backends import check_installed, open_cluster
 from tracker.recording.cluster import ClusterSweep, Joined, Joining, LostWorkerError, join
 from tracker.recording.devices import device_for, listed_devices
 from tracker.recording.reporter import SilentReporter
@@ -234,7 +234,7 @@ class TestClusters:
     @pytest.mark.skipif(importlib.util.find_spec("distributed") is not None, reason="Dask is installed")
     def test_a_missing_library_is_named_with_what_installs_it(self) -> None:
         with pytest.raises(TrackerError, match=r"--backend dask needs .*: pip install 'tracker-report\[dask\]'"):
-            open_cluster("dask", None, 1)
+            check_installed("dask")
 
     @pytest.mark.parametrize(
         ("place", "message"),

@@ -10,6 +10,7 @@ import warnings
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from tracker.errors import TrackerError
@@ -23,12 +24,20 @@ if TYPE_CHECKING:
     from tracker.recording.cluster import Cluster
 
 _TIMEOUT_S = 10.0
+_LIBRARIES = {"dask": ("distributed", "Dask's scheduler"), "ray": ("ray", "Ray")}
+
+
+def check_installed(backend: str) -> None:
+    """Raise `TrackerError` if the library of a backend isn't installed."""
+    library, what = _LIBRARIES[backend]
+    if find_spec(library) is None:
+        raise TrackerError(f"--backend {backend} needs {what}: pip install 'tracker-report[{backend}]'")
 
 
 def open_cluster(backend: str, address: str | None, jobs: int | None) -> Cluster:
     """Connect to a cluster, or start one of so many workers here if no address is given.
 
-    Raises `TrackerError` if its library isn't installed or the address can't be reached.
+    Raises `TrackerError` if the address can't be reached or the workers don't start.
     """
     if address is not None:
         _check_reachable(address)
@@ -55,10 +64,8 @@ class _Dask:
     """A Dask cluster."""
 
     def __init__(self, address: str | None, jobs: int | None) -> None:
-        try:
-            from distributed import Client, LocalCluster
-        except ImportError as error:
-            raise _missing("dask", "Dask's scheduler", error) from error
+        from distributed import Client, LocalCluster
+
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         self._pending: dict[Future[Any], tuple[str, Any]] = {}
         self._local = None
@@ -127,11 +134,9 @@ class _Ray:
     """A Ray cluster, with an actor of its own for each worker."""
 
     def __init__(self, address: str | None, jobs: int | None) -> None:
-        try:
-            os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-            import ray
-        except ImportError as error:
-            raise _missing("ray", "Ray", error) from error
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        import ray
+
         self._ray = ray
         own = {"num_cpus": jobs, "include_dashboard": False} if address is None else {}
         with _quiet_start(address or "this machine"):
@@ -180,10 +185,6 @@ class _Ray:
             future.set_exception(LostWorkerError())
         else:
             future.set_exception(error)
-
-
-def _missing(backend: str, what: str, error: ImportError) -> TrackerError:
-    return TrackerError(f"--backend {backend} needs {what} ({error}): pip install 'tracker-report[{backend}]'")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from tracker.errors import StoreError, TrackerError
 from tracker.journal.process_lock import locking
 from tracker.journal.reader import journals, read, unsettled
 from tracker.journal.writer import make_journals_folder
-from tracker.recording.backends import open_cluster
+from tracker.recording.backends import check_installed, open_cluster
 from tracker.recording.cluster import ClusterSweep, Joining
 from tracker.recording.devices import visible_devices
 from tracker.recording.parent_run import parent_run
@@ -250,6 +250,8 @@ def open_sweep(
         raise ValueError(f"the backend must be {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}, got {backend!r}")
     if address is not None and backend == BACKENDS[0]:
         raise ValueError(f"the address {address!r} needs a backend that has workers there: {' or '.join(BACKENDS[1:])}")
+    if backend != BACKENDS[0]:
+        check_installed(backend)
     plans = located_plans(plan.runs(parse_options), data)
     backends = sorted({of_run.configuration.keras_backend for of_run in plans})
     if len(backends) > 1:
