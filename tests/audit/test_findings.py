@@ -157,7 +157,7 @@ class TestDataCheck:
             ("rock", "1", "–", "1", "22,050\u00a0Hz", "1"),
         ]
         assert finding_rows(check) == [
-            ("clip shorter than a segment", "1", "no", "a.wav (1\u00a0s, a segment has 3\u00a0s)")
+            ("clip shorter than a segment", "1", "no", "a.wav (1\u00a0s, a segment lasts 3\u00a0s)")
         ]
         assert {len(row) for row in class_rows(check)} == {len(CLASS_COLUMNS)}
         assert {len(row) for row in finding_rows(check)} == {len(FINDING_COLUMNS)}

@@ -218,7 +218,7 @@ def _single_clips(clips: Iterable[MeasuredClip], segment_s: float) -> Iterator[F
             yield Finding(Kind.CLIPPED, (clip.path,), f"{percent(measured.clipped)} of it is at full scale")
         if measured.seconds < segment_s:
             yield Finding(
-                Kind.SHORT, (clip.path,), f"{measured.seconds:.3g}\u00a0s, a segment has {segment_s:g}\u00a0s"
+                Kind.SHORT, (clip.path,), f"{measured.seconds:.3g}\u00a0s, a segment lasts {segment_s:g}\u00a0s"
             )
 
 

@@ -127,7 +127,7 @@ def resampled(sound: Sound, sr: int) -> NDArray[np.float32]:
     samples = sound.samples if sound.rate == sr else soxr.resample(sound.samples, sound.rate, sr, quality="HQ")
     # At any offset, and after resampling, which removes what is above half the rate.
     if not len(samples) or np.ptp(samples) / 2 < SILENCE:
-        raise SilentFault(f"silent: below −{-20 * np.log10(SILENCE):.0f} dB of full scale throughout")
+        raise SilentFault(f"silent: it varies by less than −{-20 * np.log10(SILENCE):.0f} dB of full scale")
     return samples
 
 
