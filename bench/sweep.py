@@ -7,7 +7,7 @@ TensorFlow, making the store and starting the workers count. Times are on the cl
 the sweep and its workers together; twice the ratio of processor times is what a quiet machine of two cores would give
 at best, however busy this one is. Scheduling is measured with tasks that do nothing, given to the same workers as
 tracker gives them runs: seconds on the clock for each. Products of small matrices, as many at once, show what the cores
-allow: two of a virtual machine seldom do twice the work of one.
+allow at that moment: on a virtual machine, two may do less than twice the work of one.
 """
 
 from __future__ import annotations
