@@ -192,7 +192,7 @@ def _others(result: RunResult, own: str | None, drops: Sequence[Drop]) -> tuple[
     A plateau drops the rate for the first time when early stopping of the same patience would stop.
     """
     losses = every_epoch(result.curves.val_loss)
-    if losses is None or (result.run.is_in_format and result.run.params.get("monitor", "val_loss") != "val_loss"):
+    if losses is None or not result.is_loss_monitored:
         return ()
     own_patience = as_number(own.partition("x")[2]) if own is not None else None
     patiences, found = [patience for patience in PATIENCES if patience != own_patience], []

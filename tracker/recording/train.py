@@ -185,7 +185,7 @@ def read_data(
 
 def find_dataset(data: Path | None, reporter: Reporter, plan: DataPlan = ANY_DATA) -> Dataset:
     """Return a dataset before any audio is read; what a person must know of it is a warning."""
-    if data is None and plan != DataPlan():
+    if data is None and plan != ANY_DATA:
         given = ", ".join(entry.flag for entry in options_of(DataPlan) if getattr(plan, entry.name) is not None)
         raise DataError(f"{given} says how data of your own is read, and none was given; add --data")
     dataset = read_dataset(data, plan) if data else _demo_set(reporter)

@@ -40,9 +40,8 @@ if TYPE_CHECKING:
 FEWEST = 3.0  # repetitions at a first look
 _SPENDABLE, _UNSPENT = 0.8, 2.0  # r repetitions may spend a fraction 0.8 (1 - 2 / r)
 _LOST = 2.5  # repetitions by which looks are less correlated than estimates are
-_SCORES = np.linspace(
-    -6, 3, 32
-)  # normal ones of the alphas that levels are tabulated for; below, they are proportional
+# Normal scores of the alphas that levels are tabulated for; below, levels are proportional.
+_SCORES = np.linspace(-6, 3, 32)
 _MOST_LOOKS = 40  # further ones, between the first and the last, are taken for one with the look after them
 _FEWEST_NODES = 16  # of Gauss' and Legendre's rule
 _HALVINGS = 18  # of the interval, about one standard error, in which a boundary is looked for

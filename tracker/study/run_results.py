@@ -194,10 +194,19 @@ class RunResult:
         params = self.run.params
         patience = as_whole(params.get("early_stopping_patience")) if self.run.is_in_format else None
         if patience is not None:
-            return EarlyStopper(patience, params.get("monitor", "val_loss"), self.logged_min_delta or 0.0)
+            return EarlyStopper(patience, self._monitor, self.logged_min_delta or 0.0)
         patience, delta = as_whole(params.get("patience")), as_number(params.get("min_delta", ""))
         known = patience is not None and delta is not None and params.get("monitor", "").strip()
         return EarlyStopper(patience or 0, params["monitor"].strip(), abs(delta or 0.0)) if known else None
+
+    @property
+    def is_loss_monitored(self) -> bool:
+        """Whether its plateau watches the validation loss, as that of another program is taken to."""
+        return not self.run.is_in_format or self._monitor == "val_loss"
+
+    @property
+    def _monitor(self) -> str:
+        return self.run.params.get("monitor", "val_loss")
 
     @property
     def logged_min_delta(self) -> float | None:
