@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 keras = Lazy("tracker.training.backend", "keras")
+use_fused_normalization = Lazy("tracker.training.backend", "use_fused_normalization")
 build_network = Lazy("tracker.training.build", "build_network")
 save_keras_model = Lazy("tracker.store.client", "save_keras_model")
 train = Lazy("tracker.training.fit", "train")
@@ -207,3 +208,20 @@ class TestBuildNetwork:
         assert process.returncode == 0, said
         for folder, outputs in expected.items():
             np.testing.assert_allclose(np.load(folder / "outputs.npy"), outputs, atol=1e-6)
+
+
+class TestUseFusedNormalization:
+    def test_a_network_is_trained_and_predicts_as_by_keras_own_operations(self) -> None:
+        rng = np.random.default_rng(0)
+        batches = [(rng.uniform(-80, 0, (n, 16, 20, 1)).astype(np.float32), np.arange(n) % 3) for n in (8, 8, 5)]
+        trained = []
+        for fuse in (lambda _: None, use_fused_normalization):
+            model = build("cnn", dropout=0.0, width=4)
+            fuse(model)
+            replaced = {"call" in vars(layer) for layer in model.layers if "BatchNormalization" in type(layer).__name__}
+            assert replaced == {bool(trained)}
+            model.compile(keras.optimizers.SGD(0.01), loss="sparse_categorical_crossentropy")
+            losses = [model.train_on_batch(*batch) for batch in batches]
+            trained.append([np.array(losses), *model.get_weights(), model.predict_on_batch(batches[0][0])])
+        for by_keras, fused in zip(*trained, strict=True):
+            np.testing.assert_allclose(fused, by_keras, rtol=1e-4, atol=1e-5)

@@ -19,7 +19,7 @@ from tracker.errors import TrainingError
 from tracker.runs import EpochPredictions, Predictions
 from tracker.runs.facts import Layer, NetworkShape
 from tracker.training.augment import Augmentation, has_soft_targets
-from tracker.training.backend import keras, seed_epoch, seeded
+from tracker.training.backend import keras, seed_epoch, seeded, use_fused_normalization
 from tracker.training.batches import Batches, TrainingData, consecutive_segments, segment_frames
 from tracker.training.build import build_network
 from tracker.training.callbacks import EpochRecorder, Validation, check_finite, clip_probabilities
@@ -136,6 +136,7 @@ class BuiltNetwork:
         keras.utils.clear_session(free_memory=False)  # or layer names would depend on earlier runs
         with seeded(plan.seed):
             model = build_network(plan.configuration, (plan.spectrogram.n_mels, segment_frames(plan), 1), n_classes)
+            use_fused_normalization(model)
             # With all variables built before, the first training step is traced once, not twice, in half the time.
             optimizer = _optimizer(plan.configuration)
             optimizer.build(model.trainable_variables)
