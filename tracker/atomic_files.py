@@ -12,7 +12,7 @@ import shutil
 import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from uuid import uuid4
 
 from tracker.contained_files import Folder, UnsafePathError, is_folder, list_tree, open_file, open_folder
@@ -161,22 +161,25 @@ def folder_when_complete(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def copy_path(source: Path, target: Path, *, source_root: Path, target_root: Path, durable: bool = True) -> None:
+def copy_path(
+    source: Path, target: Path, *, source_root: Path, target_root: Path, durable: bool = True, shared: bool = False
+) -> None:
     """Copy a file or a folder so that it is complete or not there.
 
-    Nothing between the roots and what is copied, and nothing in a folder that is copied, may be a link or anything but
-    a regular file or a folder. What is at the target is replaced.
+    Nothing between the roots and what is copied, and nothing in a folder that is copied, may be a symbolic link or
+    anything but a regular file or a folder. What is at the target is replaced. A `shared` copy takes no room if the
+    file system has hard links: its files are those of the source, so neither may be written to in place.
     """
 
     def copy(temporary: Path) -> None:
         if not is_folder(source, source_root):
-            _copy_file(source, source_root, temporary, durable=durable)
+            _copy_file(source, source_root, temporary, durable=durable, shared=shared)
             return
         temporary.mkdir()
         for file in list_tree(source, source_root):
             copied = temporary / file.relative_to(source)
             copied.parent.mkdir(parents=True, exist_ok=True)
-            _copy_file(file, source_root, copied, durable=False)
+            _copy_file(file, source_root, copied, durable=False, shared=shared)
         if durable:
             sync_tree(temporary)
 
@@ -184,8 +187,17 @@ def copy_path(source: Path, target: Path, *, source_root: Path, target_root: Pat
         replace_path(target, copy, durable=durable)
 
 
-def _copy_file(source: Path, root: Path, target: Path, *, durable: bool) -> None:
-    with open_file(source, root) as file, target.open("xb") as copied:
+def _copy_file(source: Path, root: Path, target: Path, *, durable: bool, shared: bool) -> None:
+    with open_file(source, root) as file:
+        if shared:
+            with suppress(OSError):
+                target.hardlink_to(source)
+                return
+        _copy_content(file, target, durable=durable)
+
+
+def _copy_content(file: IO[bytes], target: Path, *, durable: bool) -> None:
+    with target.open("xb") as copied:
         shutil.copyfileobj(file, copied)
         if durable:
             copied.flush()

@@ -19,10 +19,10 @@ from tracker.journal.reader import ARTIFACTS, is_id
 from tracker.recording.reports import build_report
 from tracker.recording.resume import is_of_project
 from tracker.recording.stores import journals_folder, model_path
-from tracker.recording.train import CODE_TAG, MODEL
+from tracker.recording.train import CODE_TAG
 from tracker.runs import Spectrogram, is_resumable, number_text, spectrogram_of
 from tracker.runs.logged import SHORT_ID
-from tracker.store import GoneError
+from tracker.store import MODEL, GoneError
 from tracker.training.networks import ForbiddenSourceError, find_network, is_built_in
 from tracker.wording import metric_words
 

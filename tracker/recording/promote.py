@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from tracker.errors import TrackerError
 from tracker.recording.kept_model import called, open_model
 from tracker.recording.reports import build_report
-from tracker.recording.train import MODEL
 from tracker.runs import UNSENT_TAG
+from tracker.store import MODEL
 
 if TYPE_CHECKING:
     from tracker.recording.reports import Report

@@ -39,6 +39,7 @@ from tracker.runs.facts import DataFacts, TrainingPlan, environment_tags, exampl
 from tracker.runs.options import options_of
 from tracker.store import (
     DATASET,
+    MODEL,
     VALIDATION,
     VALIDATION_BY_EPOCH,
     ClipFunction,
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
     from tracker.training.result import Epoch, TrainingResult
 
 CHECKPOINTS = "checkpoints"  # folder beside the journal
-MODEL = "model"
 NETWORK = "network.py"  # the source of the run's network: what loading a model with layers of its own needs
 NETWORK_SOURCES = "network_code"  # folder of all its sources, if it was built from several
 VERSION_TAG, DATASET_TAG, SPLIT_TAG = "tracker.version", "tracker.dataset", "tracker.split"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from tracker.errors import StoreError
 from tracker.store.location import public_text as public_text
 from tracker.store.run_files import DATASET as DATASET
+from tracker.store.run_files import MODEL as MODEL
 from tracker.store.run_files import REPORT as REPORT
 from tracker.store.run_files import VALIDATION as VALIDATION
 from tracker.store.run_files import VALIDATION_BY_EPOCH as VALIDATION_BY_EPOCH

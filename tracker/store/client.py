@@ -109,6 +109,7 @@ __all__ = [
     "matching_runs",
     "one_line_errors",
     "open_store",
+    "own_place",
 ]
 
 
@@ -294,7 +295,7 @@ class Store:
             return None
         with one_line_errors(f"cannot continue run {run_id} in {self.location.shown}"):
             uri = self.client.get_run(run_id).info.artifact_uri
-        return _own_place(str(uri), self.location.database, f"run {run_id}")
+        return own_place(str(uri), self.location.database, f"run {run_id}")
 
     def _check_in_place(self, experiment: Experiment | ServedExperiment) -> None:
         database, place = self.location.database, written_to(experiment.artifact_location)
@@ -302,7 +303,7 @@ class Store:
             return
         if place:
             self._check_not_moved(experiment, database, place)
-        _own_place(experiment.artifact_location, database, f"the experiment {experiment.name!r}")
+        own_place(experiment.artifact_location, database, f"the experiment {experiment.name!r}")
 
     def _check_not_moved(self, experiment: Experiment | ServedExperiment, database: Path, place: Path) -> None:
         if place.is_relative_to(database.parent) and place.exists():
@@ -327,7 +328,7 @@ class Store:
                 raise  # anything but another process that was faster
 
 
-def _own_place(uri: str, database: Path, whose: str) -> tuple[Path, Path]:
+def own_place(uri: str, database: Path, whose: str) -> tuple[Path, Path]:
     """Return the folder that a store says artifacts are written to, and the one that it is beneath.
 
     That is the store's own, or one in which runs of the store already are: only MLflow can have put them there.

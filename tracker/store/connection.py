@@ -40,6 +40,7 @@ OK, BAD_REQUEST, NOT_FOUND = 200, 400, 404
 _LOGIN_FAILED = {401, 403}
 _FRUITLESS_PAGES = 10  # in a row that bring nothing new
 _LONGEST_MESSAGE = 300  # characters of what a server says of an error
+ONCE: dict[str, Any] = {"max_retries": 1, "retry_codes": ()}  # but if the connection was closed since the last time
 _CHUNK = 16_384  # a compressed one may unpack to a thousand times that
 
 

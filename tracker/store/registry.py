@@ -1,14 +1,17 @@
 """The registry of models in a store: a run's model as a version of a named model, with an alias.
 
-The same run has one version of a model: promoting it again changes what that version says.
+The same run has one version of a model: promoting it again changes what that version says. A version is of the run's
+logged model if it has one, so that MLflow shows either on the other's page.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from tracker.errors import StoreError
 from tracker.store.client import MlflowException, one_line_errors, open_store
+from tracker.store.logged_model import listed_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from tracker.store.location import Location
 
 LONGEST_DESCRIPTION = 5_000  # characters of a version's, which every database takes
+_VERSIONS_TAG = "mlflow.modelVersions"  # of a logged model
 _THERE = "RESOURCE_ALREADY_EXISTS"
 
 
@@ -31,7 +35,12 @@ def register_model(
     store.check_run(run_id)
     client = store.client
     with one_line_errors(f"cannot register the model of run {run_id} in {location.shown}"):
-        source = f"{str(client.get_run(run_id).info.artifact_uri).rstrip('/')}/{path}"
+        info = client.get_run(run_id).info
+        listed = listed_model(store, str(info.experiment_id), run_id)
+        model_id = str(listed.model_id) if listed else None
+        source = f"{str(info.artifact_uri).rstrip('/')}/{path}"
+        if listed:  # MLflow looks a model up in the store of its own settings, unless that is a server
+            source = str(listed.artifact_location) if location.database else f"models:/{model_id}"
         try:
             client.create_registered_model(name)
         except MlflowException as error:
@@ -46,7 +55,20 @@ def register_model(
             for key, value in tags.items():
                 client.set_model_version_tag(name, version, key, value)
         else:
-            made = client.create_model_version(name, source, run_id, tags=dict(tags), description=words)
+            about: dict[str, Any] = {"tags": dict(tags), "description": words, "model_id": model_id}
+            made = client.create_model_version(name, source, run_id, **about)
             version = str(made.version)
+            if listed and location.database:  # a server does so by itself
+                _name_version(client, listed, name, version)
         client.set_registered_model_alias(name, alias, version)
     return version
+
+
+def _name_version(client: Any, listed: Any, name: str, version: str) -> None:
+    """Add a version to those that MLflow shows with a logged model."""
+    try:
+        before = json.loads(listed.tags.get(_VERSIONS_TAG, "[]"))
+    except ValueError:
+        before = []
+    versions = [*(before if isinstance(before, list) else []), {"name": name, "version": version}]
+    client.set_logged_model_tags(listed.model_id, {_VERSIONS_TAG: json.dumps(versions)})

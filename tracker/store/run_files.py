@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 VALIDATION = "predictions/validation.csv"
 VALIDATION_BY_EPOCH = "predictions/validation_by_epoch.npz"
 DATASET = "dataset.csv"
+MODEL = "model"  # a folder: the kept model, as MLflow loads it
 REPORT = "report.html"  # on the experiment that the run belongs to
 
 _LEADING = ["clip", "label", "predicted"]

@@ -19,26 +19,27 @@ from urllib.parse import quote, unquote, urlsplit
 from mlflow.entities import ViewType
 from msgspec import Meta, Struct
 
-from tracker.runs.events import json_number
 from tracker.store import mlflow_run
 from tracker.store.connection import (
     BAD_REQUEST,
     NOT_FOUND,
     OK,
+    ONCE,
     SLOWEST,
-    Connection,
     NotServedError,
     ServerError,
     TooLongError,
     patience_s,
 )
 from tracker.store.location import public_uri
+from tracker.store.server_models import API, NOT_THERE, Nothing, ServerModels, is_unknown, metric_row, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from mlflow.entities import DatasetInput, Metric, Param, RunTag
 
+    from tracker.store.connection import Answer
     from tracker.store.location import Location
 
 LARGEST_TABLE = 64 << 20  # bytes of a CSV: 100,000 clips × 50 classes
@@ -47,11 +48,9 @@ MOST_RUNS = 100_000  # of one experiment
 _LARGEST_UPLOAD = 10_000_000  # bytes that a server takes for artifacts that it keeps elsewhere
 _BATCH = 100  # params or tags in one call
 
-_API, _AJAX = "/api/2.0/mlflow", "/ajax-api/2.0/mlflow"
+_AJAX = "/ajax-api/2.0/mlflow"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 _SMALL_PAGE = 500  # runs; some servers refuse pages of 1,000
-_NOT_THERE = "RESOURCE_DOES_NOT_EXIST"  # how a server calls a run or an experiment that it hasn't
-_ONCE: dict[str, Any] = {"max_retries": 1, "retry_codes": ()}  # but if the connection was closed since the last time
 
 _Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.\-]*\Z", max_length=256)]
 _Whole = Annotated[int, Meta(ge=-(2**62), le=2**62)]
@@ -119,10 +118,21 @@ class _Inputs(Struct):
     dataset_inputs: list[_DatasetInput] | None = None
 
 
+class _Output(Struct):
+    model_id: str = ""
+
+
+class Outputs(Struct):
+    """The logged models that a run has made."""
+
+    model_outputs: list[_Output] | None = None
+
+
 class _RunRow(Struct):
     info: RunInfo
     data: _Data | None = None
     inputs: _Inputs | None = None
+    outputs: Outputs | None = None
 
 
 class _RunAnswer(Struct):
@@ -160,26 +170,6 @@ class _Files(Struct):
     next_page_token: str | None = None
 
 
-class ModelVersion(Struct):
-    """A version of a registered model."""
-
-    name: str
-    version: str
-
-
-class _Versions(Struct):
-    model_versions: list[ModelVersion] | None = None
-    next_page_token: str | None = None
-
-
-class _VersionAnswer(Struct):
-    model_version: ModelVersion
-
-
-class _Nothing(Struct):
-    """An answer of which nothing is needed."""
-
-
 @dataclass(frozen=True, slots=True)
 class RunData:
     """What a run logged: its params, tags and the latest value of each metric."""
@@ -196,6 +186,7 @@ class ServedRun:
     info: RunInfo
     data: RunData
     datasets: tuple[tuple[str, str, str, str | None], ...] = ()  # name, digest, context and profile of each
+    outputs: Outputs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +200,7 @@ class ServedExperiment:
     tags: dict[str, str]
 
 
-class ServerClient(Connection):
+class ServerClient(ServerModels):
     """Writes to a tracking server and reads from it.
 
     Every method raises `ServerError`, or `OSError` and MLflow's own errors if the server is away.
@@ -227,30 +218,30 @@ class ServerClient(Connection):
     def get_experiment_by_name(self, name: str) -> ServedExperiment | None:
         """Return an experiment, None if there isn't any of that name."""
         try:
-            answer = self.call("GET", f"{_API}/experiments/get-by-name", _ExperimentAnswer, experiment_name=name)
+            answer = self.call("GET", f"{API}/experiments/get-by-name", _ExperimentAnswer, experiment_name=name)
         except ServerError as error:
-            if error.error_code == _NOT_THERE:
+            if error.error_code == NOT_THERE:
                 return None
             raise
         return _experiment(answer.experiment)
 
     def get_experiment(self, experiment_id: str) -> ServedExperiment:
         """Return an experiment by its id."""
-        answer = self.call("GET", f"{_API}/experiments/get", _ExperimentAnswer, experiment_id=experiment_id)
+        answer = self.call("GET", f"{API}/experiments/get", _ExperimentAnswer, experiment_id=experiment_id)
         return _experiment(answer.experiment)
 
     def create_experiment(
         self, name: str, artifact_location: str | None = None, tags: Mapping[str, str] | None = None
     ) -> None:
         """Create an experiment."""
-        named = _rows((tags or {}).items())
+        named = rows_of((tags or {}).items())
         place = artifact_location or None
-        self.call("POST", f"{_API}/experiments/create", _Nothing, name=name, artifact_location=place, tags=named)
+        self.call("POST", f"{API}/experiments/create", Nothing, name=name, artifact_location=place, tags=named)
 
     def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
         """Set a tag of an experiment."""
         tag = {"experiment_id": experiment_id, "key": key, "value": value}
-        self.call("POST", f"{_API}/experiments/set-experiment-tag", _Nothing, **tag)
+        self.call("POST", f"{API}/experiments/set-experiment-tag", Nothing, **tag)
 
     def experiment_names(self) -> list[str]:
         """Return the names of all experiments, in order."""
@@ -262,7 +253,7 @@ class ServerClient(Connection):
             return len(names) - before
 
         def ask(token: str | None) -> _Experiments:
-            return self.call("POST", f"{_API}/experiments/search", _Experiments, max_results=1_000, page_token=token)
+            return self.call("POST", f"{API}/experiments/search", _Experiments, max_results=1_000, page_token=token)
 
         for _ in self.pages(ask, new_in):
             pass
@@ -300,7 +291,7 @@ class ServerClient(Connection):
         def ask(token: str | None) -> _Runs:
             return self.call(
                 "POST",
-                f"{_API}/runs/search",
+                f"{API}/runs/search",
                 _Runs,
                 experiment_ids=[*experiment_ids],
                 filter=filter_string,
@@ -321,18 +312,18 @@ class ServerClient(Connection):
 
     def get_run(self, run_id: str) -> ServedRun:
         """Return a run."""
-        return _run(self.call("GET", f"{_API}/runs/get", _RunAnswer, run_id=run_id, run_uuid=run_id).run)
+        return _run(self.call("GET", f"{API}/runs/get", _RunAnswer, run_id=run_id, run_uuid=run_id).run)
 
     def create_run(self, experiment_id: str, start_time: int, tags: Mapping[str, str], run_name: str) -> ServedRun:
         """Create a run."""
         answer = self.call(
             "POST",
-            f"{_API}/runs/create",
+            f"{API}/runs/create",
             _RunAnswer,
             experiment_id=experiment_id,
             user_id=tags.get("mlflow.user", "unknown"),
             start_time=start_time,
-            tags=_rows(tags.items()),
+            tags=rows_of(tags.items()),
             run_name=run_name,
         )
         return _run(answer.run)
@@ -340,7 +331,7 @@ class ServerClient(Connection):
     def update_run(self, run_id: str, status: str, end_time: int | None = None) -> None:
         """Set a run's status and, if it is given, when it ended."""
         ids = {"run_id": run_id, "run_uuid": run_id}
-        self.call("POST", f"{_API}/runs/update", _Nothing, **ids, status=status, end_time=end_time)
+        self.call("POST", f"{API}/runs/update", Nothing, **ids, status=status, end_time=end_time)
 
     def set_terminated(self, run_id: str, status: str, end_time: int) -> None:
         """End a run."""
@@ -348,11 +339,11 @@ class ServerClient(Connection):
 
     def delete_run(self, run_id: str) -> None:
         """Mark a run as deleted."""
-        self.call("POST", f"{_API}/runs/delete", _Nothing, run_id=run_id)
+        self.call("POST", f"{API}/runs/delete", Nothing, run_id=run_id)
 
     def delete_tag(self, run_id: str, key: str) -> None:
         """Remove a tag from a run."""
-        self.call("POST", f"{_API}/runs/delete-tag", _Nothing, run_id=run_id, key=key)
+        self.call("POST", f"{API}/runs/delete-tag", Nothing, run_id=run_id, key=key)
 
     def log_batch(
         self,
@@ -365,18 +356,14 @@ class ServerClient(Connection):
     ) -> None:
         """Write metrics, in one call if they are at most 1,000, params or tags; always `synchronous`."""
         assert synchronous  # noqa: S101
-        values = [
-            {"key": row.key, "value": json_number(row.value), "timestamp": row.timestamp, "step": row.step}
-            for row in metrics
-        ]
         for kind, rows, most in (
-            ("metrics", values, 1_000),
-            ("params", _rows((row.key, row.value) for row in params), _BATCH),
-            ("tags", _rows((row.key, row.value) for row in tags), _BATCH),
+            ("metrics", [*map(metric_row, metrics)], 1_000),
+            ("params", rows_of((row.key, row.value) for row in params), _BATCH),
+            ("tags", rows_of((row.key, row.value) for row in tags), _BATCH),
         ):
             for start in range(0, len(rows), most):
                 batch = {kind: rows[start : start + most]}
-                self.call("POST", f"{_API}/runs/log-batch", _Nothing, run_id=run_id, **batch)
+                self.call("POST", f"{API}/runs/log-batch", Nothing, run_id=run_id, **batch)
 
     def log_inputs(self, run_id: str, datasets: Iterable[DatasetInput]) -> None:
         """Write which datasets a run used; MLflow before 2.4 has no place for them."""
@@ -384,15 +371,14 @@ class ServerClient(Connection):
         rows = [
             {
                 "dataset": {field: getattr(each.dataset, field) for field in fields},
-                "tags": _rows((tag.key, tag.value) for tag in each.tags),
+                "tags": rows_of((tag.key, tag.value) for tag in each.tags),
             }
             for each in datasets
         ]
         try:
-            self.call("POST", f"{_API}/runs/log-inputs", _Nothing, run_id=run_id, datasets=rows)
+            self.call("POST", f"{API}/runs/log-inputs", Nothing, run_id=run_id, datasets=rows)
         except ServerError as error:
-            is_unknown = error.get_http_status_code() == NOT_FOUND and error.error_code != _NOT_THERE
-            if not is_unknown:
+            if not is_unknown(error):
                 raise
 
     # ---- metrics ----
@@ -403,7 +389,7 @@ class ServerClient(Connection):
 
         def ask(token: str | None) -> _History:
             ids = {"run_id": run_id, "run_uuid": run_id}
-            return self.call("GET", f"{_API}/metrics/get-history", _History, **ids, metric_key=key, page_token=token)
+            return self.call("GET", f"{API}/metrics/get-history", _History, **ids, metric_key=key, page_token=token)
 
         def new_in(page: _History) -> int:
             values.extend(page.metrics or ())
@@ -437,13 +423,13 @@ class ServerClient(Connection):
                 self._serves = False  # as with ``--no-serve-artifacts``
             else:
                 return frozenset(f"{folder}/{name}".lstrip("/") for name in names)
-        return self._listed(f"{_API}/artifacts/list", run_id=run_id, path=folder or None)
+        return self._listed(f"{API}/artifacts/list", run_id=run_id, path=folder or None)
 
     def _listed(self, endpoint: str, **query: str | None) -> frozenset[str]:
         paths: set[str] = set()
 
         def ask(token: str | None) -> _Files:
-            return self.call("GET", endpoint, _Files, options=_ONCE, **query, page_token=token)
+            return self.call("GET", endpoint, _Files, options=ONCE, **query, page_token=token)
 
         def new_in(page: _Files) -> int:
             before = len(paths)
@@ -475,7 +461,7 @@ class ServerClient(Connection):
 
     def _download(self, endpoint: str, query: Mapping[str, str], path: str) -> bytes:
         longest = LARGEST_ARCHIVE if path.endswith((".npz", ".keras")) else LARGEST_TABLE
-        answer = self.ask("GET", endpoint, params=query, longest=longest, **_ONCE)
+        answer = self.ask("GET", endpoint, params=query, longest=longest, **ONCE)
         if answer.status == NOT_FOUND:
             raise NotServedError(f"{endpoint} was answered with status 404 instead of {path}", NOT_FOUND)
         if answer.status != OK:
@@ -490,74 +476,37 @@ class ServerClient(Connection):
 
     def send_artifact(self, run_id: str, content: IO[bytes], path: str) -> None:
         """Send an open file to the server, which keeps it; nothing is written to a place that the server names."""
-        uri, size = self._place(run_id), os.fstat(content.fileno()).st_size
-        served = _served_path(uri, self.location.uri)
-        within_s = patience_s() + size / SLOWEST
-        options: dict[str, Any] = {"data": content if size else b"", "within_s": within_s}
-        options["extra_headers"] = {"Content-Type": "application/octet-stream"}
-        if served is not None:
-            endpoint = quote(f"{_ARTIFACTS}/{served}/{path}")
-            answer = self.ask("PUT", endpoint, **options)
-        elif not size:
+        uri = self._place(run_id)
+        if self.keeps_for_clients(uri):
+            self.send_file(uri, content, path)
+            return
+        size = _size(content)
+        if not size:
             return  # this way no server takes a file of no bytes
-        else:
-            endpoint = f"{_AJAX}/upload-artifact"
-            self._check_size(uri, path, size)
-            answer = self.ask("POST", endpoint, params={"run_uuid": run_id, "path": path}, **options)
+        endpoint = f"{_AJAX}/upload-artifact"
+        self._check_size(uri, path, size)
+        answer = self._upload("POST", endpoint, content, size, params={"run_uuid": run_id, "path": path})
         if answer.status != OK:
             error = self.refusal(endpoint, answer)
-            if served is None and answer.status == NOT_FOUND:
+            if answer.status == NOT_FOUND:
                 raise ServerError(f"{_kept_at(uri)}, and it takes none itself; {_REMEDY}", NOT_FOUND) from error
             raise error
 
-    # ---- registry of models ----
+    def keeps_for_clients(self, uri: str) -> bool:
+        """Return whether the server itself takes the files that are kept at a URI, whatever they are of."""
+        return _served_path(uri, self.location.uri) is not None
 
-    def create_registered_model(self, name: str) -> None:
-        """Create a registered model."""
-        self.call("POST", f"{_API}/registered-models/create", _Nothing, name=name)
+    def send_file(self, uri: str, content: IO[bytes], path: str) -> None:
+        """Send an open file to a place of the server's own, below a URI."""
+        endpoint = quote(f"{_ARTIFACTS}/{_served_path(uri, self.location.uri)}/{path}")
+        answer = self._upload("PUT", endpoint, content, _size(content))
+        if answer.status != OK:
+            raise self.refusal(endpoint, answer)
 
-    def search_model_versions(self, filter_string: str) -> list[ModelVersion]:
-        """Return all versions of registered models that match a filter."""
-        found: list[ModelVersion] = []
-
-        def ask(token: str | None) -> _Versions:
-            return self.call(
-                "GET",
-                f"{_API}/model-versions/search",
-                _Versions,
-                filter=filter_string,
-                max_results=200,
-                page_token=token,
-            )
-
-        def new_in(page: _Versions) -> int:
-            found.extend(page.model_versions or ())
-            return len(page.model_versions or ())
-
-        for _ in self.pages(ask, new_in):
-            pass
-        return found
-
-    def create_model_version(
-        self, name: str, source: str, run_id: str, tags: Mapping[str, str], description: str
-    ) -> ModelVersion:
-        """Create a version of a registered model."""
-        about = {"run_id": run_id, "tags": _rows(tags.items()), "description": description}
-        endpoint = f"{_API}/model-versions/create"
-        return self.call("POST", endpoint, _VersionAnswer, name=name, source=source, **about).model_version
-
-    def update_model_version(self, name: str, version: str, description: str) -> None:
-        """Set the description of a version."""
-        endpoint = f"{_API}/model-versions/update"
-        self.call("PATCH", endpoint, _Nothing, name=name, version=version, description=description)
-
-    def set_model_version_tag(self, name: str, version: str, key: str, value: str) -> None:
-        """Set a tag of a version."""
-        self.call("POST", f"{_API}/model-versions/set-tag", _Nothing, name=name, version=version, key=key, value=value)
-
-    def set_registered_model_alias(self, name: str, alias: str, version: str) -> None:
-        """Give a version an alias, which no other version of the model has then."""
-        self.call("POST", f"{_API}/registered-models/alias", _Nothing, name=name, alias=alias, version=version)
+    def _upload(self, method: str, endpoint: str, content: IO[bytes], size: int, **options: Any) -> Answer:
+        options["extra_headers"] = {"Content-Type": "application/octet-stream"}
+        within_s = patience_s() + size / SLOWEST
+        return self.ask(method, endpoint, data=content if size else b"", within_s=within_s, **options)
 
     def _check_size(self, uri: str, path: str, size: int) -> None:
         if size > _LARGEST_UPLOAD:
@@ -574,6 +523,12 @@ class ServerClient(Connection):
 
 
 _REMEDY = "start it with `--serve-artifacts --default-artifact-root mlflow-artifacts:/`"
+
+
+def _size(content: IO[bytes]) -> int:
+    size = content.seek(0, os.SEEK_END)
+    content.seek(0)
+    return size
 
 
 def _kept_at(uri: str) -> str:
@@ -599,10 +554,6 @@ def _served_path(uri: str, server: str) -> str | None:
     return None
 
 
-def _rows(pairs: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"key": key, "value": value} for key, value in pairs]
-
-
 def _texts(pairs: Iterable[_Pair] | None) -> dict[str, str]:
     return {pair.key: pair.value or "" for pair in pairs or ()}
 
@@ -612,7 +563,7 @@ def _run(row: _RunRow) -> ServedRun:
     latest = {metric.key: metric.value for metric in data.metrics or ()}
     used = [(each.dataset, _texts(each.tags)) for each in (row.inputs and row.inputs.dataset_inputs) or ()]
     datasets = tuple((of.name, of.digest, tags.get(mlflow_run.CONTEXT_TAG, ""), of.profile) for of, tags in used if of)
-    return ServedRun(row.info, RunData(_texts(data.params), _texts(data.tags), latest), datasets)
+    return ServedRun(row.info, RunData(_texts(data.params), _texts(data.tags), latest), datasets, row.outputs)
 
 
 def _experiment(row: _ExperimentRow) -> ServedExperiment:

@@ -20,12 +20,13 @@ from tracker.atomic_files import copy_path
 from tracker.contained_files import contains, is_folder, list_tree, open_file
 from tracker.errors import StoreError
 from tracker.printable import with_command
-from tracker.runs import REASON_TAG
+from tracker.runs import REASON_TAG, RunStatus
 from tracker.runs.events import Attached, Deleted, Ended, Event, Renamed, Resumed, Started, Tagged, UploadState
 from tracker.runs.facts import PLAN_TAG, is_sweep
 from tracker.store import BusyError, GoneError, UnreachableError
 from tracker.store.client import MlflowException, entities, one_line_errors, open_store
 from tracker.store.location import public_uri
+from tracker.store.logged_model import keep_listed, measure_listed
 from tracker.store.mlflow_run import (
     CONTEXT_TAG,
     DESCRIPTION_TAG,
@@ -161,6 +162,7 @@ def add_to_run(location: Location, run_id: str, events: Sequence[Event], artifac
     for event, rows in zip(events, values_of(events), strict=True):
         if rows:
             run.log_values(rows)
+            measure_listed(store, run_id, rows)
         else:
             run.write(event, artifacts)
 
@@ -246,6 +248,7 @@ class JournalUpload:
         sent = state.events if state.events <= len(events) else 0  # the journal lost its end: from the start
         for end, rows in _steps(values_of(events, sent), sent):
             self._patiently(partial(self._write, state.run_id, events[end - 1], rows, artifacts))
+            self._patiently(partial(self._list_model, state.run_id, events[:end], rows, artifacts))
             state = self._saved(UploadState(state.run_id, state.artifacts, end))
         if is_sweep(started(events).tags):
             self._patiently(partial(self._nest, state.run_id, events))
@@ -336,6 +339,16 @@ class JournalUpload:
                     return
                 raise self._deleted(run_id) from error
             raise
+
+    def _list_model(self, run_id: str, events: Sequence[Event], rows: Sequence[Value], artifacts: Path) -> None:
+        """List the model of a run that has just finished, or add what was measured since."""
+        ends = next((event for event in reversed(events) if isinstance(event, Ended | Resumed)), None)
+        if not isinstance(ends, Ended) or ends.status != RunStatus.FINISHED:
+            return
+        if ends is events[-1]:
+            keep_listed(self._opened(), run_id, events, artifacts)
+        elif rows:
+            measure_listed(self._opened(), run_id, rows)
 
     def _deleted(self, run_id: str) -> StoreError:
         return StoreError(
