@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.features.decode import AudioFault, read_audio
-from tracker.features.extract import ImageCache, extract, log_mel, settings_key
+from tracker.features.extract import ImageCache, extract, image_of, log_mel, settings_key
 from tracker.runs import Spectrogram
 
 SETTINGS = Spectrogram()
@@ -55,7 +55,7 @@ class TestLogMel:
                 Spectrogram(sr=16_000, n_fft=512, hop_length=160, n_mels=64),
                 Spectrogram(sr=44_100, n_fft=4_096, hop_length=1_024, n_mels=256),
                 Spectrogram(n_fft=1_023, hop_length=300, n_mels=40),
-                Spectrogram(n_fft=400, hop_length=500, n_mels=40),
+                Spectrogram(n_fft=400, hop_length=400, n_mels=40),
             ]
         ),
         seed=st.integers(0, 2**32 - 1),
@@ -91,6 +91,37 @@ class TestLogMel:
         assert files
         for file in files:
             assert_agrees(read_audio(file, 22_050), Spectrogram())
+
+
+class TestImageOf:
+    def test_mfccs_are_those_of_librosa_over_the_root_of_the_bands(self, sound):
+        image = image_of(sound, Spectrogram("mfcc", n_mels=64, n_mfcc=13))
+        theirs = librosa.feature.mfcc(S=by_librosa(sound, Spectrogram(n_mels=64)), n_mfcc=13) / 8
+        assert image.dtype == np.float32
+        np.testing.assert_allclose(image, theirs, atol=AGREEMENT_DB)
+
+    def test_the_first_mfcc_is_the_mean_level(self, sound):
+        image = image_of(sound, Spectrogram("mfcc"))
+        np.testing.assert_allclose(image[0], log_mel(sound, SETTINGS).mean(axis=0), atol=AGREEMENT_DB)
+
+    def test_a_constant_q_image_is_that_of_librosa(self, sound):
+        image = image_of(sound, Spectrogram("cqt", hop_length=500))
+        theirs = librosa.amplitude_to_db(np.abs(librosa.cqt(sound, sr=22_050, hop_length=500)), ref=np.max)
+        np.testing.assert_allclose(image, theirs, atol=AGREEMENT_DB)
+
+    @pytest.mark.parametrize("kind", ["logmel", "mfcc", "cqt"])
+    @pytest.mark.parametrize("length", [1, 700, 20_000])
+    def test_a_clip_of_any_length_has_a_frame_at_every_hop(self, sound, kind, length):
+        settings = Spectrogram(kind)
+        image = image_of(sound[:length], settings)
+        assert image.shape == (settings.height, 1 + length // 512)
+        assert np.isfinite(image).all()
+
+    @pytest.mark.parametrize("kind", ["logmel", "mfcc", "cqt"])
+    def test_padding_is_what_silence_looks_like(self, sound, kind):
+        settings = Spectrogram(kind)
+        image = image_of(np.concatenate([sound, np.zeros(200_000, np.float32)]), settings)
+        np.testing.assert_allclose(image[:, -1], settings.silence, atol=AGREEMENT_DB)
 
 
 @pytest.fixture
@@ -363,7 +394,12 @@ class TestFaults:
 
 class TestSettingsKey:
     def test_settings_key_is_the_same_for_equal_settings(self):
-        assert settings_key(Spectrogram()) == settings_key(Spectrogram(22_050, 2_048, 512, 128))
+        assert settings_key(Spectrogram()) == settings_key(Spectrogram("logmel", 22_050, 2_048, 512, 128))
+
+    def test_settings_key_is_another_for_each_setting(self):
+        changes = [{}, {"n_mels": 64}, {"n_fft": 1_024}, {"hop_length": 256}, {"sr": 16_000}, {"features": "cqt"}]
+        changes += [{"features": "mfcc"}, {"features": "mfcc", "n_mfcc": 13}]
+        assert len({settings_key(Spectrogram(**change)) for change in changes}) == len(changes)
 
     def test_settings_key_is_another_for_another_version_of_what_makes_the_image(self):
         assert settings_key(Spectrogram(), lambda _: "0.1") != settings_key(Spectrogram(), lambda _: "0.2")

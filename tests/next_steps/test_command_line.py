@@ -115,8 +115,12 @@ class TestTrainAgain:
         tags = {"tracker.dataset": "", "tracker.split": ""}
         assert again(made(1, params=BASE, tags=tags, metrics={"val_accuracy": 0.8})) is None
 
-    def test_train_again_refuses_another_spectrogram(self, made: MakeRun) -> None:
-        assert again(made(1, params=BASE | Spectrogram(n_mels=64).params())) is None
+    def test_train_again_names_features_that_are_not_the_default_ones(self, made: MakeRun) -> None:
+        run = made(1, params=BASE | Spectrogram("mfcc", n_mels=64, n_mfcc=13).params())
+        assert line(run) == "tracker run --kernel 3 --lr 0.001 --features mfcc --n-mels 64 --n-mfcc 13"
+
+    def test_train_again_refuses_features_that_make_no_image(self, made: MakeRun) -> None:
+        assert again(made(1, params=BASE | Spectrogram(n_mels=64).params() | {"hop_length": "4096"})) is None
 
     def test_train_again_takes_data_and_split_of_another_run(self, made: MakeRun) -> None:
         run = made(1, params=BASE | {"split_seed": "3"}, tags={"tracker.data": "mine"})
@@ -179,7 +183,7 @@ class TestWhere:
 
 class TestReadCommand:
     def test_a_command_is_read_as_the_runs_that_it_trains(self, made: MakeRun) -> None:
-        options = parse_options("cnn", {"dropout": "0.1"})
+        options = parse_options("cnn", {"dropout": "0.1"}).options
         plan = RunPlan(
             Configuration(kernel_size=7, plateau=Plateau(0.3, 10), options=options), 1, SplitPlan(split_seed=2)
         )

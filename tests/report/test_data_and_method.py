@@ -54,7 +54,7 @@ class TestDataAndMethod:
         assert network.value == NetworkFacts("cnn", 1_234, NETWORK.layers)
         assert facts.settings == (("learning_rate", "0.0001"), ("epochs", "60"))
         assert facts.varied == (("kernel_size", ("3", "7")),)
-        assert facts.features[0].value == FeatureFacts(22_050, 2_048, 512, 128, 3.0)
+        assert facts.features[0].value == FeatureFacts("log-mel", 22_050, 2_048, 512, 128, 3.0)
         assert facts.software[0].value == SoftwareFacts((("tracker", "1.0"), ("keras", "3.15")))
         assert facts.machines[0].value == MachineFacts("A", 4, "8 GiB", 1)
 
@@ -68,7 +68,7 @@ class TestDataAndMethod:
         assert facts.datasets[0].value == DatasetFacts(None, None, None, (), None, "clip")
         assert facts.splits[0].value == SplitFacts(None, None, None, None, None, ())
         assert facts.networks[0].value == NetworkFacts(None, None, ())
-        assert facts.features[0].value == FeatureFacts(None, None, None, None, None)
+        assert facts.features[0].value == FeatureFacts(None, None, None, None, None, None)
         assert facts.machines[0].value == MachineFacts(None, None, None, None)
         assert {row.text for row in rows_of(make_run(1, tags={"tracker.dataset": "", "tracker.split": ""}))} == {None}
 
@@ -102,8 +102,9 @@ class TestRows:
             "Parameters": "1,234",
             "Learning rate": "1e-4",
             "Epoch limit": "60",
-            "Log-mel images": (
-                "sampled at 22,050 Hz, windows of 2,048 samples, hop of 512, 128 mel bands, segments of 3 s"
+            "Features": (
+                "log-mel images, sampled at 22,050 Hz, windows of 2,048 samples, hop of 512, 128 mel bands, "
+                "segments of 3 s"
             ),
             "Software": "tracker 1.0, keras 3.15",
             "Processor": "A",

@@ -27,7 +27,7 @@ import json
 from tracker.conclusions.learning_rate import _ACT_LATE
 from tracker.next_steps.command_line import CommandWriter
 from tracker.report.build import title
-from tracker.runs import Run, RunStatus, plan_of, plan_with, reserved_for
+from tracker.runs import OfNetwork, Run, RunStatus, plan_of, plan_with, reserved_for
 from tracker.study.options import design_of
 from tracker.wording import change_words, option_words
 
@@ -41,7 +41,7 @@ except ValueError as error:
     refused = str(error)
 print(json.dumps({
     "params": params,
-    "read back": plan_of(params, lambda name, own: tuple(own.items())) == plan,
+    "read back": plan_of(params, lambda name, own: OfNetwork(tuple(own.items()))) == plan,
     "name": plan.run_name(),
     "refused": refused,
     "command": CommandWriter("tracker").train_again(run, {}, 0),

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from librosa.filters import mel
 
 from tracker.runs import (
+    LOGGED_OPTIONS,
     Configuration,
     Fold,
+    OfNetwork,
     Plateau,
     RunPlan,
     SpecAugment,
@@ -14,7 +20,9 @@ from tracker.runs import (
     SplitPlan,
     options_set_by,
     plan_of,
+    plan_with,
 )
+from tracker.runs.planned import most_bands
 from tracker.training.networks import parse_options
 
 fixed = settings(derandomize=True, deadline=None, max_examples=60)
@@ -35,7 +43,7 @@ configurations = st.builds(
     class_weights=st.none() | st.just("balanced"),
     spec_augment=st.none() | st.builds(SpecAugment, st.integers(0, 99), st.integers(0, 99)),
     keras_backend=st.sampled_from(["tensorflow", "jax", "torch"]),
-    options=st.floats(0, 0.9).map(lambda dropout: parse_options("cnn", {"dropout": str(dropout)})),
+    options=st.floats(0, 0.9).map(lambda dropout: parse_options("cnn", {"dropout": str(dropout)}).options),
 )
 splits = st.builds(
     SplitPlan,
@@ -53,7 +61,7 @@ class TestPlanOf:
         assert plan_of(plan.params(), parse_options) == plan
 
     def test_runs_from_before_an_implied_option_have_its_default_and_the_same_params(self) -> None:
-        plan = RunPlan(Configuration(options=parse_options("cnn", {})))
+        plan = RunPlan(Configuration(options=parse_options("cnn", {}).options))
         assert not {"keras_backend", "optimizer", "monitor", "mixup"} & plan.params().keys()
         assert plan_of(plan.params(), parse_options).configuration.keras_backend == "tensorflow"
 
@@ -95,12 +103,62 @@ class TestOptionsSetBy:
 
 
 class TestSpectrogram:
-    @pytest.mark.parametrize("name", ["sr", "n_fft", "hop_length", "n_mels"])
+    @pytest.mark.parametrize("name", ["sr", "n_fft", "hop_length", "n_mels", "n_mfcc"])
     @pytest.mark.parametrize("value", [-1, 0, 2**21])
     def test_spectrogram_refuses_what_makes_no_image(self, name: str, value: int) -> None:
-        with pytest.raises(ValueError, match=f"{name} must be 1 to \\d+, got "):
+        with pytest.raises(ValueError, match=f"{LOGGED_OPTIONS[name].the_quantity} must be \\d+ to \\d+, got "):
             Spectrogram(**{name: value})
+
+    @pytest.mark.parametrize(
+        ("settings", "problem"),
+        [
+            ({"features": "mel"}, "--features must be one of logmel, mfcc, cqt, got 'mel'"),
+            ({"hop_length": 2_049}, "--hop 2049 skips sound between windows of --n-fft 2048: at most 2048"),
+            ({"n_mels": 618}, "--n-mels 618 leaves bands without any frequency of --n-fft 2048 at --sr 22050: at most"),
+            ({"features": "mfcc", "n_mels": 16}, "--n-mfcc must be at most --n-mels 16, got 20"),
+            ({"n_mfcc": 13}, "--n-mfcc 13 changes nothing with --features logmel: leave it out"),
+            ({"features": "cqt", "n_mels": 64}, "--n-mels 64 changes nothing with --features cqt: leave it out"),
+            ({"features": "cqt", "sr": 8_000}, "--features cqt needs a --sr of at least 8400, as its bands go up to"),
+        ],
+    )
+    def test_settings_that_do_not_go_together_are_refused(self, settings: dict[str, Any], problem: str) -> None:
+        with pytest.raises(ValueError, match=problem):
+            Spectrogram(**settings)
+
+    @pytest.mark.parametrize(("sr", "n_fft"), [(8_000, 128), (16_000, 512), (22_050, 1_024), (44_100, 2_048)])
+    def test_as_many_bands_are_allowed_as_librosa_finds_a_frequency_for(self, sr: int, n_fft: int) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            filters = [mel(sr=sr, n_fft=n_fft, n_mels=most_bands(sr, n_fft) + more) for more in (0, 1)]
+        assert [bool((of_bands.max(axis=1) == 0).any()) for of_bands in filters] == [False, True]
+
+    def test_runs_from_before_there_were_kinds_have_log_mel_images(self) -> None:
+        assert "features" not in usual()
+        assert plan_of(usual(), parse_options).spectrogram == Spectrogram()
+
+    def test_settings_are_read_back_and_name_the_run(self) -> None:
+        plan = plan_with({"features": "mfcc", "n_mels": 64, "sr": 16_000}, parse_options("cnn", {}))
+        assert plan.params().items() >= {"features": "mfcc", "n_mels": "64", "sr": "16000"}.items()
+        assert plan_of(plan.params(), parse_options) == plan
+        assert plan.run_name(parse_options("cnn", {}).options) == "k3-lr0.001-mfcc-sr16000-mel64-s0"
+
+    def test_random_gain_is_refused_for_images_that_are_not_in_decibels(self) -> None:
+        with pytest.raises(ValueError, match="--gain adds decibels to images, and MFCC images are of another unit"):
+            plan_with({"features": "mfcc", "gain": 6.0})
+
+
+class TestFeaturesOfANetwork:
+    NEEDS = OfNetwork(features=(("sr", 16_000), ("n_mels", 96)))
+
+    def test_what_a_network_needs_takes_the_place_of_the_defaults(self) -> None:
+        assert plan_with({"hop_length": 256}, self.NEEDS).spectrogram == Spectrogram(
+            sr=16_000, n_mels=96, hop_length=256
+        )
+
+    def test_other_features_are_refused(self) -> None:
+        with pytest.raises(ValueError, match="the model cnn needs --sr 16000, got 44100; leave out --sr, or take"):
+            plan_with({"sr": 44_100}, self.NEEDS)
 
 
 def usual() -> dict[str, str]:
-    return RunPlan(Configuration(options=parse_options("cnn", {}))).params()
+    return RunPlan(Configuration(options=parse_options("cnn", {}).options)).params()

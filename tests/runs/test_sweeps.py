@@ -4,18 +4,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.runs import Configuration, Fold, OptionValue, Plateau, RunPlan
+from tracker.runs import Configuration, Fold, OfNetwork, Plateau, RunPlan
 from tracker.runs.sweeps import WRITEUP, RunList, SweepPlan, folds_of, level_of, levels_of, seeds_of, swept_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def options_of_network(name: str, given: Mapping[str, str]) -> tuple[tuple[str, OptionValue], ...]:
+def options_of_network(name: str, given: Mapping[str, str]) -> OfNetwork:
     """The networks `cnn`, with a dropout, and `plain`, without options."""
     if name == "plain" and given:
         raise ValueError(f"the model {name} has no option {next(iter(given))!r}")
-    return (("dropout", float(given.get("dropout", 0.3))),) if name == "cnn" else ()
+    return OfNetwork((("dropout", float(given.get("dropout", 0.3))),) if name == "cnn" else ())
 
 
 class TestLevels:

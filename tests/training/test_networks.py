@@ -8,9 +8,11 @@ from tracker.errors import TrainingError
 from tracker.training.networks import (
     NetworkOption,
     find_network,
+    network_features,
     network_names,
     network_options,
     parse_options,
+    read_features,
     read_options,
     short_name,
 )
@@ -99,7 +101,7 @@ class TestNetworkOptions:
 
 class TestParseOptions:
     def test_every_option_is_returned_sorted_by_name(self):
-        assert parse_options("cnn", {"width": "16"}) == (("dropout", 0.3), ("width", 16))
+        assert parse_options("cnn", {"width": "16"}).options == (("dropout", 0.3), ("width", 16))
 
     def test_a_default_given_and_a_default_left_out_are_the_same(self):
         assert parse_options("cnn", {"dropout": "0.30"}) == parse_options("cnn", {})
@@ -290,7 +292,7 @@ class TestReadOptions:
             ("keep_going", "the option --keep-going"),
             ("offline", "the option --offline"),
             ("help", "the option --help"),
-            ("n_fft", "the param n_fft"),
+            ("n_fft", "the option --n-fft"),
         ],
     )
     def test_read_options_refuses_an_option_that_clashes_with_one_of_run_and_names_both(self, name, taken):
@@ -349,3 +351,25 @@ class TestParse:
         with pytest.raises(ValueError) as caught:
             NetworkOption("width", type(default), default).parse(text)
         assert str(caught.value) == f"option width must be {words}, got {text!r}"
+
+
+class TestReadFeatures:
+    def test_a_network_without_any_needs_none(self):
+        assert network_features("cnn") == ()
+
+    def test_what_a_file_declares_is_returned(self):
+        source = 'FEATURES: dict[str, object] = {"sr": 16_000, "n_mels": 96}\n'
+        assert read_features("net.py", source) == (("sr", 16_000), ("n_mels", 96))
+
+    @pytest.mark.parametrize(
+        ("declared", "problem"),
+        [
+            ('{"rate": 16_000}', "must be a dictionary such as"),
+            ("dict(sr=RATE)", "must be a dictionary such as"),
+            ('{"sr": "fast"}', "the sampling rate must be a whole number, got 'fast'"),
+            ('{"hop_length": 4_096}', "--hop 4096 skips sound"),
+        ],
+    )
+    def test_what_makes_no_image_is_refused_with_its_place(self, declared, problem):
+        with pytest.raises(TrainingError, match=f"^net.py, line 2: FEATURES.*{problem}"):
+            read_features("net.py", f"\nFEATURES = {declared}\n")

@@ -19,7 +19,7 @@ from tracker.cli.console import ConsoleReporter, log, print_result
 from tracker.cli.followed import train_opened
 from tracker.cli.options import JOBS, from_table, parsed_by, store_at, whole_number
 from tracker.errors import TrackerError
-from tracker.runs import RUN_OPTIONS, Configuration, Panel, plan_with, plans_under
+from tracker.runs import RUN_OPTIONS, Configuration, OfNetwork, Panel, plan_with, plans_under
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -175,11 +175,14 @@ def title_of(model: str) -> str:
 
 def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[str, OptionValue], ...]) -> int:
     """Train the plans that a command line describes."""
+    from tracker.training.networks import network_features
+
     note = values["note"]
     if note and len(note) > _LONGEST_NOTE:
         context.fail(f"--note must be at most {_LONGEST_NOTE} characters, got {len(note)}")
     try:
-        plans = plans_under(plan_with(values, own), values["seeds"])
+        network = OfNetwork(own, network_features(values["model"]))
+        plans = plans_under(plan_with(values, network), values["seeds"])
     except ValueError as error:
         context.fail(str(error))
 

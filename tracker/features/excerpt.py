@@ -47,9 +47,10 @@ class Excerpt:
 
 
 def playable(settings: Spectrogram) -> Spectrogram:
-    """Return settings if browsers play their rate and a page has room for their image; else tracker's own."""
-    suits = all(getattr(settings, name) in within for name, within in _FITTING.items())
-    return settings if suits and settings.frames(_SECONDS) in _FRAMES else Spectrogram()
+    """Return settings, as a log-mel image, if browsers play their rate and a page has room; else tracker's own."""
+    image = Spectrogram(**{name: getattr(settings, name) for name in ("sr", "n_fft", "hop_length", "n_mels")})
+    suits = all(getattr(image, name) in within for name, within in _FITTING.items())
+    return image if suits and image.frames(_SECONDS) in _FRAMES else Spectrogram()
 
 
 def make_excerpt(content: bytes, ending: str, settings: Spectrogram, cache: Path) -> Excerpt:

@@ -1,20 +1,22 @@
-"""Log-mel images of many clips: from the cache if they are there, otherwise computed and stored.
+"""Images of many clips: from the cache if they are there, otherwise computed and stored.
 
-Conventions: an image has one row per mel band, from low to high, and one column per frame; its values are decibels
-below the clip's maximum, down to a floor of −80. The definition is that of `librosa.feature.melspectrogram` with its
-defaults (frames centred on multiples of the hop, zeros beyond the ends, Hann window, power, Slaney's mel scale and
-normalisation) followed by `librosa.power_to_db(ref=np.max)`. Bands come from librosa; the transform is faster, as it is
-in float32 and over a few frames at a time that stay in the processor's cache.
+Conventions: an image has one row per band or coefficient, from low to high, and one column per frame. A log-mel image
+has mel bands, and its values are decibels below the clip's maximum, down to a floor of −80. The definition is that of
+`librosa.feature.melspectrogram` with its defaults (frames centred on multiples of the hop, zeros beyond the ends, Hann
+window, power, Slaney's mel scale and normalisation) followed by `librosa.power_to_db(ref=np.max)`. Bands come from
+librosa; the transform is faster, as it is in float32 and over a few frames at a time that stay in the processor's
+cache. Other kinds are `mfcc` and `cqt`: each function in `_IMAGES` makes one kind, of samples that are mono, at
+`Spectrogram.sr`, and at least one.
 
 Images are computed by threads, as decoding, the Fourier transform and the mel filters all run without Python's lock: on
 two cores two threads do 1.5 to 1.9 times the work of one, and start at once, while a pool of processes takes 2.5 s.
 
 In the cache an image is one float16 ``.npy`` file, ``<settings>/<clip>.npy``, where *settings* is a digest of all that
-the values depend on besides the sound (feature settings, versions of the code and of the libraries that decode,
-resample and filter) and *clip* is the SHA-256 of the audio file's bytes. In float16 a value is off by at most 0.031 dB.
-A file is written under a temporary name and moved into place, so that a reader never sees half of one, whoever else
-writes. The array is followed by the CRC-32 of clip and values, little-endian: a file that a disk has changed, or that
-has another clip's name, counts as damaged, and the image is computed again.
+the values depend on besides the sound (kind and settings of the features, versions of the code and of the libraries
+that decode, resample and filter) and *clip* is the SHA-256 of the audio file's bytes. In float16 a value in decibels is
+off by at most 0.031. A file is written under a temporary name and moved into place, so that a reader never sees half of
+one, whoever else writes. The array is followed by the CRC-32 of clip and values, little-endian: a file that a disk has
+changed, or that has another clip's name, counts as damaged, and the image is computed again.
 """
 
 from __future__ import annotations
@@ -23,9 +25,11 @@ import atexit
 import hashlib
 import io
 import json
+import math
 import os
 import shutil
 import tempfile
+import warnings
 import zlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -49,6 +53,7 @@ from tracker.contained_files import open_file, open_folder, open_regular
 from tracker.errors import DataError
 from tracker.features.decode import DECODING_VERSION, AudioFault, read_audio
 from tracker.runs import FLOOR_DB, Spectrogram
+from tracker.runs.planned import CQT_LOWEST, CQT_PER_OCTAVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -78,11 +83,49 @@ def log_mel(samples: NDArray[np.float32], settings: Spectrogram) -> NDArray[np.f
         block = slice(start, start + BLOCK_FRAMES)
         spectrum = scipy.fft.rfft(frames[block] * window)
         power[:, block] = bands @ (spectrum.real**2 + spectrum.imag**2).T
+    return _decibels(power)
+
+
+def mfcc(samples: NDArray[np.float32], settings: Spectrogram) -> NDArray[np.float32]:
+    """Return the mel-frequency cepstral coefficients of a clip, shape (n_mfcc, n_frames).
+
+    They are those of `librosa.feature.mfcc` of the log-mel image, divided by the root of its number of bands: the first
+    is the mean level in dB, and silence of −80 dB has the others at 0.
+    """
+    cosines: NDArray[np.float32] = scipy.fft.dct(log_mel(samples, settings), axis=0, type=2, norm="ortho")
+    return cosines[: settings.n_mfcc] / np.float32(math.sqrt(settings.n_mels))
+
+
+def cqt(samples: NDArray[np.float32], settings: Spectrogram) -> NDArray[np.float32]:
+    """Return the constant-Q image of a clip, shape (84, n_frames), dB from −80 to 0, by `librosa.cqt`."""
+    try:
+        import librosa
+    except RuntimeError as error:  # of Numba, which compiles parts of it
+        raise _unloadable(error) from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of clips shorter than its longest filter
+        bins = librosa.cqt(
+            samples, sr=settings.sr, hop_length=settings.hop_length, fmin=CQT_LOWEST,
+            n_bins=settings.height, bins_per_octave=CQT_PER_OCTAVE,
+        )  # fmt: skip
+    return _decibels(np.abs(bins) ** 2)
+
+
+def _decibels(power: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return power in decibels below its maximum, down to the floor."""
     decibels = np.log10(np.maximum(power, np.float32(SMALLEST_POWER)))
     decibels *= 10
     decibels -= decibels.max()
     np.maximum(decibels, np.float32(FLOOR_DB), out=decibels)
     return decibels
+
+
+_IMAGES = {"logmel": log_mel, "mfcc": mfcc, "cqt": cqt}
+
+
+def image_of(samples: NDArray[np.float32], settings: Spectrogram) -> NDArray[np.float32]:
+    """Return the image of a clip by its settings, shape (`Spectrogram.height`, n_frames)."""
+    return _IMAGES[settings.features](samples, settings)
 
 
 @lru_cache(maxsize=8)
@@ -91,10 +134,12 @@ def _bands(settings: Spectrogram) -> csr_array:
     try:
         from librosa.filters import mel  # takes 1.6 s, and cached images do without it
     except RuntimeError as error:  # of Numba, which compiles parts of it
-        raise DataError(
-            f"librosa cannot be loaded: {error}; set HOME and NUMBA_CACHE_DIR to folders of yours"
-        ) from error
+        raise _unloadable(error) from error
     return csr_array(mel(sr=settings.sr, n_fft=settings.n_fft, n_mels=settings.n_mels, dtype=np.float32))
+
+
+def _unloadable(error: RuntimeError) -> DataError:
+    return DataError(f"librosa cannot be loaded: {error}; set HOME and NUMBA_CACHE_DIR to folders of yours")
 
 
 @lru_cache(maxsize=1)
@@ -138,7 +183,7 @@ def extract(
     progress: Callable[[int, int], None] | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> list[Image | AudioFault]:
-    """Return the log-mel image of each file, or why there is none.
+    """Return the image of each file, or why there is none.
 
     Parameters
     ----------
@@ -151,7 +196,7 @@ def extract(
 
     Returns
     -------
-    list of (ndarray of float16, shape (n_mels, n_frames), dB) or AudioFault
+    list of (ndarray of float16, shape (`Spectrogram.height`, n_frames)) or AudioFault
         In the order given. Cached images are mapped, not read, unless there are more of them than half the files that
         this process may open.
     """
@@ -180,7 +225,7 @@ def in_threads(
 
 
 def stream(files: Iterable[Path], settings: Spectrogram, cache: Path) -> Iterator[Image | AudioFault]:
-    """Yield the log-mel image of each file in order, or why there is none, as they are needed; nothing is cached.
+    """Yield the image of each file in order, or why there is none, as they are needed; nothing is cached.
 
     A few are computed ahead, so that whatever uses them doesn't wait and memory holds but those. `cache` is the folder
     that librosa may compile into.
@@ -203,7 +248,7 @@ def stream(files: Iterable[Path], settings: Spectrogram, cache: Path) -> Iterato
 
 def _computed(path: Path, settings: Spectrogram) -> Image | AudioFault:
     try:
-        return log_mel(read_audio(path, settings.sr), settings).astype(np.float16)
+        return image_of(read_audio(path, settings.sr), settings).astype(np.float16)
     except AudioFault as fault:
         return fault
 
@@ -247,7 +292,7 @@ class ImageCache:
     def __init__(self, folder: Path, settings: Spectrogram) -> None:
         self._root = folder  # no link in it is followed
         self._folder = folder / settings_key(settings)
-        self._n_mels = settings.n_mels
+        self._height = settings.height
         self._damaged: list[str] = []
         self._unwritable: str | None = None
 
@@ -262,7 +307,7 @@ class ImageCache:
         return tuple(lines)
 
     def read(self, clip: str, *, mapped: bool = True) -> NDArray[np.float16] | None:
-        """Return the image of a clip, shape (n_mels, n_frames), dB; None if there is none or it is damaged.
+        """Return the image of a clip, shape (`Spectrogram.height`, n_frames); None if there is none or it is damaged.
 
         Mapped, the file is not read whole, but stays open.
         """
@@ -282,7 +327,7 @@ class ImageCache:
 
     def _is_whole(self, clip: str, image: NDArray[np.generic], checksum: bytes) -> bool:
         """Return whether a file contains exactly what was written for this clip."""
-        if image.ndim != 2 or image.shape[0] != self._n_mels:
+        if image.ndim != 2 or image.shape[0] != self._height:
             return False
         return image.flags.c_contiguous and checksum == _crc(clip, image)
 
@@ -311,15 +356,22 @@ def settings_key(
     libsndfile: str = soundfile.__libsndfile_version__,
 ) -> str:
     """Return a digest of all that an image depends on besides the sound, including versions of libraries."""
-    parts = asdict(settings) | {
-        "floor_db": FLOOR_DB,
-        "features": FEATURES_VERSION,
-        "decoding": DECODING_VERSION,
-        "libsndfile": libsndfile,
-        "librosa": version_of("librosa"),
-        "soxr": version_of("soxr"),
-        "av": version_of("av") if find_spec("av") else None,
-    }
+    own = asdict(settings)
+    kind, n_mfcc = own.pop("features"), own.pop("n_mfcc")
+    others = {} if kind == Spectrogram().features else {"kind": kind, "n_mfcc": n_mfcc}  # added later
+    parts = (
+        own
+        | others
+        | {
+            "floor_db": FLOOR_DB,
+            "features": FEATURES_VERSION,
+            "decoding": DECODING_VERSION,
+            "libsndfile": libsndfile,
+            "librosa": version_of("librosa"),
+            "soxr": version_of("soxr"),
+            "av": version_of("av") if find_spec("av") else None,
+        }
+    )
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracker.runs import (
     DEFAULT_EXPERIMENT,
+    FEATURE_OPTIONS,
     LOGGED_OPTIONS,
     OFF,
     RUN_OPTIONS,
@@ -42,7 +43,6 @@ DEMO = "demo"  # the tag ``tracker.data`` of a run on the built-in demo set
 MOST_PARAMS = 200  # of a run that has a command: nobody reads, and few shells take, a longer one
 
 _DATA_VARIABLE = option_named("data").environment
-_SPECTROGRAM = Spectrogram().params()
 
 _MODEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MODEL_FILE = re.compile(r".+\.py")
@@ -108,6 +108,7 @@ class CommandWriter:
         elif _MODEL_FILE.fullmatch(model):
             levels["model"] = self._path(model)
         try:
+            _check_features(levels)
             return (
                 *self._start(data or run.tags.get("tracker.data", DEMO)),
                 *_common(levels, Role.CONFIGURATION, self.where.set_by_environment),
@@ -196,13 +197,18 @@ def _common(levels: Mapping[str, str], role: Role, named: Container[str] = ()) -
             raise ValueError(f"the {entry.words} is missing")
 
 
+def _check_features(levels: Mapping[str, str]) -> None:
+    """Raise ValueError if the settings of the features don't go together."""
+    values: dict[str, Any] = {
+        name: LOGGED_OPTIONS[name].from_level(levels[name]) for name in levels.keys() & FEATURE_OPTIONS
+    }
+    Spectrogram(**values)
+
+
 def _of_network(levels: Mapping[str, str], run: Run) -> Iterable[str]:
-    """Yield the network's own options; raise ValueError for what can be none, as a spectrogram not at its defaults."""
+    """Yield the network's own options; raise ValueError for what can be none."""
     for name, level in sorted(levels.items()):
-        if name in _SPECTROGRAM:
-            if level != _SPECTROGRAM[name]:
-                raise ValueError(f"{name} must be {_SPECTROGRAM[name]}, got {level}")
-        elif level != OFF:
+        if level != OFF:
             known = "tracker.version" in run.tags and _NETWORK_OPTION.fullmatch(name) and not reserved_for(name)
             if not known or (as_number(level) is None and not _WORD.fullmatch(level)):
                 raise ValueError(f"no option of a network: {name} at {level!r}")

@@ -187,7 +187,9 @@ def _predictions(kept: KeptModel, prepared: Prepared) -> Predictions:
 
     clips = prepared.split.test
     images = [prepared.images[clip.path] for clip in clips]
-    shares = clip_probabilities(kept.load(), images, consecutive_segments(images, kept.frames))
+    shares = clip_probabilities(
+        kept.load(), images, consecutive_segments(images, kept.frames, kept.spectrogram.silence)
+    )
     paths, labels = tuple(clip.path for clip in clips), tuple(clip.label for clip in clips)
     return Predictions(paths, labels, kept.classes, shares.astype(np.float64))
 

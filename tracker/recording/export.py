@@ -82,7 +82,7 @@ def _files(kept: KeptModel, runs: ExperimentRuns, form: ModelForm) -> dict[str, 
         "README.md": render.render_card(_card(kept, build_report(runs)), form),
         "labels.txt": "".join(f"{label}\n" for label in labels),
         "features.json": json.dumps(settings, indent=2) + "\n",
-        "predict.py": render.predicting_script(form),
+        "predict.py": render.predicting_script(form, kept.spectrogram.features),
         "requirements.txt": "".join(f"{line}\n" for line in _requirements(form)),
     }
     return {FILES[form]: _model(kept, form)} | {name: text.encode("utf-8", "replace") for name, text in texts.items()}
@@ -126,7 +126,8 @@ def _card(kept: KeptModel, report: Report) -> ModelCard:
         data_name=data_name,
         fingerprint=run.tags.get(DATASET_TAG, "unknown"),
         seconds=number_text(kept.segment_s),
-        shape=(kept.spectrogram.n_mels, kept.frames),
+        images=(kept.spectrogram.kind.words, kept.spectrogram.kind.values),
+        shape=(kept.spectrogram.height, kept.frames),
     )
 
 

@@ -20,7 +20,7 @@ from tracker.recording.reports import build_report
 from tracker.recording.resume import is_of_project
 from tracker.recording.stores import journals_folder, model_path
 from tracker.recording.train import CODE_TAG
-from tracker.runs import Spectrogram, is_resumable, number_text, spectrogram_of
+from tracker.runs import KINDS, Spectrogram, is_resumable, number_text, spectrogram_of
 from tracker.runs.logged import SHORT_ID
 from tracker.store import MODEL, GoneError
 from tracker.training.networks import ForbiddenSourceError, find_network, is_built_in
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 BEST = "best"  # stands for the run that the report names
 KERAS_FILE = f"{MODEL}/data/model.keras"  # among the artifacts of a run
-
-_FEATURES = "logmel"  # that this version can make
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +69,7 @@ class KeptModel:
         except TrainingError as error:
             raise TrackerError(f"the model of {called(self.run)} cannot be used: {error}") from error
         _, *shape = model.input_shape
-        expected = [self.spectrogram.n_mels, self.frames, 1]
+        expected = [self.spectrogram.height, self.frames, 1]
         if shape != expected or model.output_shape[-1] != len(self.classes):
             sides, logged, n = "×".join(map(str, shape)), "×".join(map(str, expected)), model.output_shape[-1]
             raise TrackerError(
@@ -125,11 +123,10 @@ def open_model(run: Run, store: Store) -> KeptModel:
     """
     if not is_resumable(run.tags):
         raise TrackerError(f"{called(run)} was not trained by `tracker run`, so what its model takes is unknown")
-    features = run.params.get("features", _FEATURES)
-    if features != _FEATURES:
+    if (features := run.params.get("features")) and features not in KINDS:
         raise TrackerError(
             f"{called(run)} was trained on the features {features!r}, and this version of tracker only makes "
-            f"{_FEATURES!r}"
+            f"{', '.join(KINDS)}"
         )
     try:
         spectrogram, segment_s = spectrogram_of(run.params), _segment(run)

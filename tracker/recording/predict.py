@@ -198,7 +198,7 @@ def _predicted(
         yield from ((name, fault) for name, fault in some if isinstance(fault, AudioFault))
         if good:
             drawn = [image for _, image in good]
-            segments = consecutive_segments(drawn, kept.frames)
+            segments = consecutive_segments(drawn, kept.frames, kept.spectrogram.silence)
             shares = segment_probabilities(model, drawn, segments)
             means = clip_means(shares, segments)
             for i, (name, image) in enumerate(good):

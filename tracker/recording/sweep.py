@@ -18,7 +18,7 @@ from uuid import uuid4
 import numpy as np
 
 from tracker.atomic_files import disk_errors
-from tracker.errors import StoreError, TrackerError
+from tracker.errors import DataError, StoreError, TrackerError
 from tracker.journal.process_lock import locking
 from tracker.journal.reader import journals, read, unsettled
 from tracker.journal.writer import make_journals_folder
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from tracker.recording.reporter import Reporter
     from tracker.recording.stores import LogTarget
     from tracker.recording.train import ReadData
-    from tracker.runs import RunPlan
+    from tracker.runs import RunPlan, Spectrogram
     from tracker.runs.sweeps import RunList, SweepPlan
 
 _LOCK = "sweep.lock"  # beside the journals
@@ -303,9 +303,9 @@ def _look(
     name: str | None = None,
 ) -> Sweep:
     """Read the data once for all runs, and divide the runs by what there is of each."""
-    read_once = read_data(data, plans[0].spectrogram, reporter, plan=plans[0].data)
+    read = _read(data, plans, reporter)
     named = [_named_plan(of_run, target) for of_run in plans]
-    keys = _keys(named, read_once, reporter)
+    keys = _keys(named, read, reporter)
     of_keys = zip(keys, named, plans, strict=True)
     tasks = {key: RunTask(key, of_run, name or run_name(given)) for key, of_run, given in of_keys}
     logged = logged_runs(target)
@@ -331,7 +331,7 @@ def _look(
         Work(
             data,
             data_tag(data, target.store, Path.cwd()),
-            read_once.fingerprint,
+            read[plans[0].spectrogram].fingerprint,
             target,
             training_plan,
             note,
@@ -355,8 +355,23 @@ def _named_plan(given: RunPlan, target: LogTarget) -> RunPlan:
     return replace(given, configuration=replace(given.configuration, model=model))
 
 
-def _keys(plans: Sequence[RunPlan], data: ReadData, reporter: Reporter) -> list[str]:
+def _read(data: Path | None, plans: Sequence[RunPlan], reporter: Reporter) -> dict[Spectrogram, ReadData]:
+    """Read the data once for each features that some plans want."""
+    read = {
+        spectrogram: read_data(data, spectrogram, reporter, plan=plans[0].data)
+        for spectrogram in dict.fromkeys(plan.spectrogram for plan in plans)
+    }
+    if len({one.fingerprint for one in read.values()}) > 1:
+        raise DataError(
+            "with some of the features other clips can be used than with others, so their runs couldn't be compared: "
+            "repair or remove the clips that were left out"
+        )
+    return read
+
+
+def _keys(plans: Sequence[RunPlan], read: Mapping[Spectrogram, ReadData], reporter: Reporter) -> list[str]:
     """Return what decides each run's result, as `run_key` has it; every split is tried, so that none fails later."""
+    data = read[plans[0].spectrogram]
     divided = {split: data.divided(split, reporter) for split in dict.fromkeys(plan.split for plan in plans)}
     identity = {split: prepared.identity for split, prepared in divided.items()}
     reporter.log(divided[plans[0].split].summary(plans[0]))

@@ -33,7 +33,7 @@ from tracker.recording.parent_run import parent_run
 from tracker.recording.run_writer import ENVIRONMENT, RunWriter, classes_tag, signals_raise, versions_text
 from tracker.recording.stores import data_tag, interrupted_message, journals_folder, load_runs, model_param
 from tracker.replay import can_act
-from tracker.runs import FLOOR_DB, DataPlan, Run, RunPlan, RunStatus, number_text, value_text
+from tracker.runs import DataPlan, Run, RunPlan, RunStatus, number_text, value_text
 from tracker.runs.events import Attached, DatasetUsed, Measured
 from tracker.runs.facts import DataFacts, TrainingPlan, environment_tags, examples_of
 from tracker.runs.options import options_of
@@ -448,14 +448,14 @@ def _training_data(prepared: Prepared) -> TrainingData:
     return TrainingData(labelled(split.training), labelled(split.validation), prepared.dataset.classes)
 
 
-def clip_settings(spectrogram: Spectrogram, segment_s: float) -> dict[str, float | str]:
+def clip_settings(spectrogram: Spectrogram, segment_s: float) -> dict[str, object]:
     """Return what a clip is made into for a model, as a script without tracker needs it."""
     return {
         **asdict(spectrogram),
         "segment_s": segment_s,
         "segment_frames": spectrogram.frames(segment_s),
-        "floor_db": FLOOR_DB,
-        "features": "log-mel as librosa has it: melspectrogram, then power_to_db below the clip's maximum",
+        "silence": [*spectrogram.silence],  # of each row: what a clip shorter than a segment is padded with
+        "images": f"{spectrogram.kind.words} as librosa has it, {spectrogram.kind.values}",
     }
 
 
@@ -463,9 +463,9 @@ def clip_function(classes: Sequence[str], spectrogram: Spectrogram, configuratio
     """Return what makes a run's network a function of audio files in MLflow."""
     from tracker.render import function_of_clips
 
-    settings = {"classes": [*classes], "backend": configuration.keras_backend}
+    settings: dict[str, object] = {"classes": [*classes], "backend": configuration.keras_backend}
     document = json.dumps(settings | clip_settings(spectrogram, configuration.segment_s), indent=2)
-    return ClipFunction(function_of_clips(), document, CLIP_PACKAGES)
+    return ClipFunction(function_of_clips(spectrogram.features), document, CLIP_PACKAGES)
 
 
 @dataclass(frozen=True, eq=False)

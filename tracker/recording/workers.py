@@ -210,9 +210,9 @@ def _trained(work: Work, task: RunTask, reporter: Reporter) -> RunOutcome:
     return _result(task, recorder.train(reporter), writer.folder)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def read_once(data: Path | None, plan: DataPlan, spectrogram: Spectrogram, fingerprint: str) -> ReadData:
-    """Read the data once in each process."""
+    """Read the data once in each process for each features."""
     found = read_data(data, spectrogram, SilentReporter(), plan=plan)
     if found.fingerprint != fingerprint:
         raise DataError("the data has changed since the sweep was started: start it again")

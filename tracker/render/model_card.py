@@ -39,7 +39,8 @@ class ModelCard:
     data_name: str
     fingerprint: str
     seconds: str  # of a segment
-    shape: tuple[int, int]  # of its image: mel bands and frames
+    shape: tuple[int, int]  # of its image: bands and frames
+    images: tuple[str, str]  # their kind, and what their numbers are
 
 
 def render_card(card: ModelCard, form: ModelForm) -> str:
@@ -57,6 +58,7 @@ def render_card(card: ModelCard, form: ModelForm) -> str:
         commands="pip install -r requirements.txt\npython predict.py song.wav",
         file=sanitize.plain(FILES[form]),
         seconds=sanitize.plain(card.seconds),
+        images=tuple(map(sanitize.plain, card.images)),
         shape=sanitize.plain("×".join(map(str, (*card.shape, 1)))),
     )
     return tidy(text)
@@ -79,21 +81,22 @@ def _quoted(text: str) -> str:
     return json.dumps(text)
 
 
-def predicting_script(form: ModelForm) -> str:
-    """Return a script that predicts audio files with a model that stands beside it."""
+def predicting_script(form: ModelForm, features: str) -> str:
+    """Return a script that predicts audio files with a model that stands beside it, by the kind of its features."""
     imports, _, load = _read(f"{form}.py.txt").partition("# ----\n")
-    parts = {"imports": imports, "load": load, "segments": segments_code()}
+    parts = {"imports": imports, "load": load, "segments": segments_code(features)}
     return Template(_read("predict.py.txt")).substitute({name: text.rstrip() for name, text in parts.items()})
 
 
-def function_of_clips() -> str:
-    """Return a module that MLflow loads a model by, as a function of audio files."""
-    return Template(_read("clip_model.py.txt")).substitute(segments=segments_code().rstrip())
+def function_of_clips(features: str) -> str:
+    """Return a module that MLflow loads a model by, as a function of audio files, by the kind of its features."""
+    return Template(_read("clip_model.py.txt")).substitute(segments=segments_code(features).rstrip())
 
 
-def segments_code() -> str:
+def segments_code(features: str) -> str:
     """Return the function that makes a clip into what a model takes, with librosa and NumPy alone."""
-    return _read("segments.py.txt")
+    image = _read(f"features/{features}.py.txt").rstrip()
+    return Template(_read("segments.py.txt")).substitute(image=image)
 
 
 @cache

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from tracker.runs import LOGGED_OPTIONS, Role, as_number, number_text
+from tracker.runs import FEATURE_OPTIONS, KINDS, LOGGED_OPTIONS, Role, Spectrogram, as_number, number_text
 from tracker.runs.facts import MACHINE, Layer, data_facts, environment_of, network_shape
 from tracker.study.options import NETWORK, as_whole
 from tracker.wording import counted, level_cell, listing, option_title, option_words, some
@@ -77,6 +77,7 @@ class NetworkFacts:
 class FeatureFacts:
     """How sound became an image."""
 
+    kind: str | None  # in words; as it was logged if this version doesn't know it
     sr: int | None  # Hz
     n_fft: int | None  # samples, as the next one
     hop_length: int | None
@@ -136,7 +137,7 @@ def data_and_method(study: Study) -> DataAndMethod:
     levels = [dict(terms.levels) for terms in study.design.terms]
     shared = set.intersection(*(set(of_run.items()) for of_run in levels)) if levels else set()
     place = {name: index for index, name in enumerate(LOGGED_OPTIONS)}
-    settings = [(name, level) for name, level in shared if name not in (*_FEATURES, NETWORK)]
+    settings = [(name, level) for name, level in shared if name not in (*_FEATURES, *FEATURE_OPTIONS, NETWORK)]
     settings.sort(key=lambda setting: (place.get(setting[0], len(place)), setting[0]))
     roles, foreign = study.design.roles, _foreign_params(study)
     not_compared = tuple(name for name in foreign if roles.of(name) is Role.COMMAND)
@@ -219,7 +220,11 @@ def _network(result: RunResult, levels: Mapping[str, str]) -> NetworkFacts:
 def _features(result: RunResult) -> FeatureFacts:
     params = result.run.params
     sr, n_fft, hop_length, n_mels = (as_whole(params.get(name), least=1) for name in _FEATURES[:4])
-    return FeatureFacts(sr, n_fft, hop_length, n_mels, as_number(params.get("segment_s", "")))
+    logged = params.get("features", Spectrogram().features if sr or n_mels else "")
+    kind = KINDS[logged].words if logged in KINDS else logged or None
+    unused = KINDS[logged].ignores if logged in KINDS else ()
+    n_fft, n_mels = (None if name in unused else value for name, value in (("n_fft", n_fft), ("n_mels", n_mels)))
+    return FeatureFacts(kind, sr, n_fft, hop_length, n_mels, as_number(params.get("segment_s", "")))
 
 
 def _software(result: RunResult) -> SoftwareFacts:
@@ -260,7 +265,7 @@ def _rows(facts: DataAndMethod, wording: Wording) -> Iterator[FactRow]:
         yield FactRow("Repeated by", some(facts.repeated_by))
     if facts.not_compared:
         yield FactRow("Not compared by", _not_compared_words(facts))
-    yield row("Log-mel images", facts.features, _feature_words)
+    yield row("Features", facts.features, _feature_words)
     yield row("Software", facts.software, lambda software: _version_words(software.versions))
     yield row("Processor", facts.machines, lambda machine: machine.processor)
     yield row("Machine", facts.machines, _machine_words)
@@ -327,6 +332,7 @@ def _layer_words(layers: tuple[Layer, ...]) -> str | None:
 
 def _feature_words(features: FeatureFacts) -> str | None:
     texts = (
+        (features.kind, "{} images"),
         (features.sr, "sampled at {:,} Hz"),
         (features.n_fft, "windows of {:,} samples"),
         (features.hop_length, "hop of {:,}"),

@@ -38,6 +38,7 @@ class Panel(Enum):
     """The heading that help lists an option under, in help's order."""
 
     DATA = "Data"
+    FEATURES = "Features"
     TRAINING = "Training"
     NETWORK = "Network"
     LOGGING = "Logging"

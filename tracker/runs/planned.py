@@ -1,13 +1,15 @@
 """What a run is asked for: the network and how it is trained, the split, the spectrogram, the seed.
 
 With the data and the version, a plan decides the result. `RUN_OPTIONS` is the one table of the options of
-``tracker run``: to add an option, add a field to `Configuration` (or to `SplitPlan`).
+``tracker run``: to add an option, add a field to `Configuration`, `SplitPlan`, `Spectrogram` or `DataPlan`.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from tracker.runs.options import (
@@ -31,7 +33,7 @@ from tracker.runs.options import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    ParseOptions = Callable[[str, Mapping[str, str]], tuple[tuple[str, OptionValue], ...]]
+    ParseOptions = Callable[[str, Mapping[str, str]], "OfNetwork"]
 
 Keep = Literal["best", "last"]
 Backend = Literal["tensorflow", "jax", "torch"]
@@ -42,6 +44,7 @@ SEEDS = Range(least=0, most=2**32 - 1)  # what NumPy and TensorFlow take
 _EPOCHS = Range(least=1, most=100_000)
 _FRACTION = Range(above=0, below=1)
 _FOLDS = Range(least=2, most=10_000)
+_MOST_BANDS = 4_096  # of an image
 _NAME_LENGTH, _EXPERIMENT_LENGTH = 250, 500  # characters, as MLflow's tables have them
 
 
@@ -77,7 +80,7 @@ class SpecAugment(Compound):
     frames: int  # 0 to 100,000
 
     def __post_init__(self) -> None:
-        check_range("the number of masked bands", self.bands, Range(least=0, most=_MOST["n_mels"]))
+        check_range("the number of masked bands", self.bands, Range(least=0, most=_MOST_BANDS))
         check_range("the number of masked frames", self.frames, Range(least=0, most=100_000))
 
 
@@ -239,28 +242,170 @@ def data_plan_of(params: Mapping[str, str]) -> DataPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Spectrogram:
-    """How sound becomes an image: log-mel power in decibels below the clip's maximum, by librosa's definition."""
+class Kind:
+    """A kind of image that sound becomes."""
 
-    sr: int = 22_050  # Hz that clips are resampled to
-    n_fft: int = 2_048  # samples: window of the short-time Fourier transform
-    hop_length: int = 512  # samples: its step
-    n_mels: int = 128  # mel bands (Slaney's scale and normalisation, 0 Hz to sr / 2)
+    words: str  # what sentences call it
+    values: str = "in decibels below the clip's maximum, from −80 to 0"  # what its numbers are
+    is_in_db: bool = True  # decibels below the clip's maximum; else a louder clip isn't an image plus a number
+    is_of_network: bool = False  # only a network that declares it takes it, so that it can't be asked for
+    ignores: tuple[str, ...] = ()  # settings that change nothing
+
+
+KINDS: Mapping[str, Kind] = {
+    "logmel": Kind("log-mel", ignores=("n_mfcc",)),
+    "mfcc": Kind(
+        "MFCC",
+        "divided by the root of the number of mel bands, so that the first is the mean level in decibels",
+        is_in_db=False,
+    ),
+    "cqt": Kind("constant-Q", ignores=("n_fft", "n_mels", "n_mfcc")),
+}
+"""Every kind of image by its name; `tracker.features.extract` computes each."""
+
+CQT_OCTAVES, CQT_PER_OCTAVE = 7, 12
+CQT_LOWEST = 440 * 2 ** (-45 / 12)  # Hz: C1
+_CQT_LEAST_SR = 8_400  # Hz: the filter of the highest band ends just below the half of it
+
+
+@dataclass(frozen=True, slots=True)
+class Spectrogram:
+    """How sound becomes an image: the kind of features and its settings, which are defined as librosa's.
+
+    Log-mel images are power in decibels below the clip's maximum, down to `FLOOR_DB`; the same holds of the constant-Q
+    transform, of 7 octaves of semitones from C1 on. MFCCs are the first rows of the orthonormal cosine transform of a
+    log-mel image, divided by the root of its bands: so the first is the mean level in decibels.
+    """
+
+    features: str = field(default="logmel", metadata=option(
+        flag="--features", panel=Panel.FEATURES, choices=tuple(name for name in KINDS if not KINDS[name].is_of_network),
+        words="features", help="What a network sees of the sound: a log-mel spectrogram, its cepstral coefficients, or "
+        "a constant-Q spectrogram", name_format="{}", implied=True,
+    ))  # fmt: skip
+    sr: int = field(default=22_050, metadata=option(
+        flag="--sr", panel=Panel.FEATURES, metavar="HZ", range=Range(least=1_000, most=384_000),
+        words="sampling rate", help="Rate that clips are resampled to", name_format="sr{}", phrase_format="{} Hz",
+    ))  # fmt: skip
+    n_fft: int = field(default=2_048, metadata=option(
+        flag="--n-fft", panel=Panel.FEATURES, metavar="SAMPLES", range=Range(least=16, most=2**17),
+        words="window length", help="Window of the Fourier transform", name_format="fft{}",
+        phrase_format="windows of {}",
+    ))  # fmt: skip
+    hop_length: int = field(default=512, metadata=option(
+        flag="--hop", panel=Panel.FEATURES, metavar="SAMPLES", range=Range(least=1, most=2**17),
+        words="hop", help="Step from frame to frame, at most the window", name_format="hop{}",
+        phrase_format="hop of {}",
+    ))  # fmt: skip
+    n_mels: int = field(default=128, metadata=option(
+        flag="--n-mels", panel=Panel.FEATURES, range=Range(least=1, most=_MOST_BANDS), words="mel bands",
+        quantity="number of mel bands",
+        help="Number of mel bands, from 0 Hz to half the sampling rate", name_format="mel{}",
+        phrase_format="{} mel bands",
+    ))  # fmt: skip
+    n_mfcc: int = field(default=20, metadata=option(
+        flag="--n-mfcc", panel=Panel.FEATURES, range=Range(least=1, most=_MOST_BANDS), words="MFCCs",
+        quantity="number of MFCCs",
+        help="Number of coefficients of --features mfcc, at most the mel bands", name_format="mfcc{}",
+        phrase_format="{} MFCCs", implied=True,
+    ))  # fmt: skip
 
     def __post_init__(self) -> None:
-        for name, most in _MOST.items():
-            check_range(name, getattr(self, name), Range(least=1, most=most))
+        if self.features not in KINDS:
+            known = ", ".join(KINDS)
+            raise ValueError(f"--features must be one of {known}, got {shown(self.features)}")
+        entries = {entry.name: entry for entry in options_of(Spectrogram)}
+        for name in entries.keys() - {"features"}:
+            entries[name].check(getattr(self, name))
+        for name in KINDS[self.features].ignores:
+            entry, value = entries[name], getattr(self, name)
+            if value != entry.default:
+                raise ValueError(f"{entry.flag} {value} changes nothing with --features {self.features}: leave it out")
+        if self.features == "cqt":
+            if self.sr < _CQT_LEAST_SR:
+                raise ValueError(
+                    f"--features cqt needs a --sr of at least {_CQT_LEAST_SR}, as its bands go up to 3,951 Hz, got "
+                    f"{self.sr}"
+                )
+            return
+        if self.hop_length > self.n_fft:
+            raise ValueError(
+                f"--hop {self.hop_length} skips sound between windows of --n-fft {self.n_fft}: at most {self.n_fft}"
+            )
+        if self.has_empty_bands:
+            most = most_bands(self.sr, self.n_fft)
+            raise ValueError(
+                f"--n-mels {self.n_mels} leaves bands without any frequency of --n-fft {self.n_fft} at --sr {self.sr}: "
+                f"at most {most}, or a longer --n-fft"
+            )
+        if self.features == "mfcc" and self.n_mfcc > self.n_mels:
+            raise ValueError(f"--n-mfcc must be at most --n-mels {self.n_mels}, got {self.n_mfcc}")
+
+    @property
+    def has_empty_bands(self) -> bool:
+        """Whether a mel band contains no frequency of the Fourier transform."""
+        return _has_empty_bands(self.n_mels, self.sr, self.n_fft)
+
+    @property
+    def kind(self) -> Kind:
+        """What kind of images these are."""
+        return KINDS[self.features]
+
+    @property
+    def height(self) -> int:
+        """The number of rows of an image."""
+        if self.features == "cqt":
+            return CQT_OCTAVES * CQT_PER_OCTAVE
+        return self.n_mfcc if self.features == "mfcc" else self.n_mels
+
+    @property
+    def silence(self) -> tuple[float, ...]:
+        """A column of silence, which short clips are padded with."""
+        if self.features == "mfcc":
+            return (FLOOR_DB, *[0.0] * (self.n_mfcc - 1))
+        return (FLOOR_DB,) * self.height
 
     def frames(self, seconds: float) -> int:
         """Return how many frames a stretch of `seconds` spans, at least 1."""
         return max(1, round(seconds * self.sr / self.hop_length))
 
     def params(self) -> dict[str, str]:
-        """Return the settings as they are logged."""
-        return {name: str(getattr(self, name)) for name in self.__dataclass_fields__}
+        """Return the settings as they are logged: those that are implied only if they are not at their defaults."""
+        return params_of(self)
 
 
-_MOST = {"sr": 1_000_000, "n_fft": 2**20, "hop_length": 2**20, "n_mels": 4_096}  # of a spectrogram's settings
+def most_bands(sr: int, n_fft: int) -> int:
+    """Return the largest number of mel bands of which each contains a frequency of the Fourier transform."""
+    least = min(_MOST_BANDS, int(2 * _mel(sr / 2) * _HZ_PER_MEL * n_fft / sr))  # up to here bands are wide enough
+    return next((n for n in range(least, 1, -1) if not _has_empty_bands(n, sr, n_fft)), 1)
+
+
+@lru_cache(maxsize=256)
+def _has_empty_bands(n_mels: int, sr: int, n_fft: int) -> bool:
+    step, whole = sr / n_fft, _mel(sr / 2) / (n_mels + 1)
+    edges = [_hz(band * whole) for band in range(n_mels + 2)]
+    return any((lower // step + 1) * step >= upper for lower, upper in zip(edges, edges[2:], strict=False))
+
+
+FEATURE_OPTIONS = frozenset(entry.name for entry in options_of(Spectrogram))
+
+
+def has_features_of_network(params: Mapping[str, str]) -> bool:
+    """Return whether a run's features are its network's own, so that it has no options for them."""
+    kind = KINDS.get(params.get("features", ""))
+    return kind is not None and kind.is_of_network
+
+
+_HZ_PER_MEL, _LINEAR_MELS, _LOG_STEP = 200 / 3, 15, math.log(6.4) / 27  # Slaney's scale: linear up to 1 kHz
+
+
+def _mel(hz: float) -> float:
+    mel = hz / _HZ_PER_MEL
+    return mel if mel < _LINEAR_MELS else _LINEAR_MELS + math.log(hz / 1_000) / _LOG_STEP
+
+
+def _hz(mel: float) -> float:
+    return mel * _HZ_PER_MEL if mel < _LINEAR_MELS else 1_000 * math.exp(_LOG_STEP * (mel - _LINEAR_MELS))
+
 
 FLOOR_DB = -80.0  # decibels below a clip's maximum where its log-mel image is cut off: librosa's own `top_db`
 
@@ -405,6 +550,11 @@ class RunPlan:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.configuration.gain is not None and not self.spectrogram.kind.is_in_db:
+            raise ValueError(
+                f"--gain adds decibels to images, and {self.spectrogram.kind.words} images are of another unit: leave "
+                "it out"
+            )
 
     def params(self) -> dict[str, str]:
         """Return every param of the run as it is logged."""
@@ -414,7 +564,16 @@ class RunPlan:
     def run_name(self, usual: Collection[tuple[str, OptionValue]] = ()) -> str:
         """Return the configuration in short, without the `usual` options of the network: ``k7-lr0.0001-stop15-s0``."""
         own = [f"{name}{value_text(value)}" for name, value in self.configuration.options if (name, value) not in usual]
-        return "-".join([*_named(self.configuration), *own, *_named(self.split), *_named(self)])
+        parts = (self.spectrogram, self.split, self)
+        return "-".join([*_named(self.configuration), *own, *(name for part in parts for name in _named(part))])
+
+
+@dataclass(frozen=True, slots=True)
+class OfNetwork:
+    """What a network adds to a plan."""
+
+    options: tuple[tuple[str, OptionValue], ...] = ()  # its own, sorted by name
+    features: tuple[tuple[str, OptionValue], ...] = ()  # settings of the features that it needs
 
 
 DEFAULT_EXPERIMENT = "tracker"
@@ -472,6 +631,7 @@ _COMMAND_OPTIONS = (
 # Every option of ``tracker run`` that all networks have, in the order of commands and tables.
 RUN_OPTIONS = (
     *options_of(Configuration),
+    *options_of(Spectrogram),
     *options_of(DataPlan),
     *options_of(SplitPlan),
     *options_of(RunPlan),
@@ -492,32 +652,46 @@ def reserved_for(name: str) -> str | None:
     for entry in RUN_OPTIONS:
         if name in entry.spellings:
             return f"the option {entry.flag}"
-    if name == "help":
-        return "the option --help"
-    return f"the param {name}" if name in Spectrogram().params() else None
+    return "the option --help" if name == "help" else None
 
 
-def plan_with(values: Mapping[str, object], network_options: tuple[tuple[str, OptionValue], ...] = ()) -> RunPlan:
+def plan_with(values: Mapping[str, object], network: OfNetwork | None = None) -> RunPlan:
     """Return the plan of options by name; one that isn't given is at its default.
 
     `values` are by `RunOption.name`; those of the command alone, such as the data, are ignored. A plateau or a fold may
-    be a tuple of its numbers. The network's own options are sorted by name.
+    be a tuple of its numbers. Features that the network needs take the place of their defaults.
 
     Raises
     ------
     ValueError
-        If a value isn't of its option's type or is out of its range; the error begins with the option's name.
+        If a value isn't of its option's type or is out of its range; the error begins with the option's name. Also if
+        values don't go together, or the network needs other features.
     """
+    network = network or OfNetwork()
     typed = {name: _checked(entry, values[name]) for name, entry in LOGGED_OPTIONS.items() if name in values}
     fraction = LOGGED_OPTIONS["validation_fraction"]
     if typed.get("fold") and typed.get(fraction.name, fraction.default) != fraction.default:
         raise ValueError("give --fold or --validation-fraction, not both: a fold is validated on as a whole")
     return RunPlan(
-        _made(Configuration, typed, options=network_options),
+        _made(Configuration, typed, options=network.options),
         **_among(RunPlan, typed),
         split=_made(SplitPlan, typed),
+        spectrogram=_spectrogram(typed, network),
         data=_made(DataPlan, typed),
     )
+
+
+def _spectrogram(typed: Mapping[str, object], network: OfNetwork) -> Spectrogram:
+    """Return the features of a plan: those that are given, but for what the network needs."""
+    given, model = _among(Spectrogram, typed), typed.get("model", Configuration().model)
+    for name, needed in network.features:
+        entry = LOGGED_OPTIONS[name]
+        if given.get(name, entry.default) not in (entry.default, needed):
+            raise ValueError(
+                f"the model {model} needs {entry.flag} {needed}, got {given[name]}; leave out {entry.flag}, or take "
+                "another model"
+            )
+    return Spectrogram(**{**given, **dict(network.features)})
 
 
 def options_set_by(environment: Mapping[str, str]) -> dict[str, Value]:
@@ -556,10 +730,10 @@ def plan_of(params: Mapping[str, str], parse_options: ParseOptions) -> RunPlan:
         If a param is missing, belongs to no option of the network or isn't what this version writes for the same plan.
     """
     values = {name: entry.from_params(params) for name, entry in LOGGED_OPTIONS.items()}
-    common = {name for entry in LOGGED_OPTIONS.values() for name in entry.params} | Spectrogram().params().keys()
+    common = {name for entry in LOGGED_OPTIONS.values() for name in entry.params}
     own = {name: text for name, text in params.items() if name not in common}
     plan = RunPlan(
-        _made(Configuration, values, options=parse_options(str(values["model"]), own)),
+        _made(Configuration, values, options=parse_options(str(values["model"]), own).options),
         **_among(RunPlan, values),
         split=_made(SplitPlan, values),
         spectrogram=spectrogram_of(params),
@@ -579,12 +753,10 @@ def split_of(params: Mapping[str, str]) -> SplitPlan:
 
 def spectrogram_of(params: Mapping[str, str]) -> Spectrogram:
     """Return the settings of the features as logged; raise ValueError if one is missing or can't be used."""
-    try:
-        return Spectrogram(**{name: int(params[name]) for name in Spectrogram().params()})
-    except KeyError as error:
-        raise ValueError(f"the param {error.args[0]} is missing") from error
-    except ValueError as error:
-        raise ValueError(f"a param of the spectrogram cannot be read: {error}") from error
+    spectrogram: Spectrogram = _made(
+        Spectrogram, {entry.name: entry.from_params(params) for entry in options_of(Spectrogram)}
+    )
+    return spectrogram
 
 
 def _named(plan: object) -> list[str]:

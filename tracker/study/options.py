@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.runs import LOGGED_OPTIONS, OFF, Role, as_number, number_text
+from tracker.runs import FEATURE_OPTIONS, LOGGED_OPTIONS, OFF, Role, as_number, has_features_of_network, number_text
 from tracker.study.param_roles import BY_NAME, FOLD, ParamRoles, is_fold, param_roles
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ _MOST_NAMED = 4  # options that name a run of another program if none of those t
 MOST_ALIASES = 100  # options that are named as aliased with one
 _COMPOUND = {entry.name: entry.params for entry in LOGGED_OPTIONS.values() if len(entry.params) > 1}
 _ALWAYS = frozenset(name for name, entry in LOGGED_OPTIONS.items() if entry.always)
-_OWN = frozenset(name for name, entry in LOGGED_OPTIONS.items() if not entry.implied)  # no other program's too
+# Those that are no other program's too.
+_OWN = frozenset(name for name, entry in LOGGED_OPTIONS.items() if not entry.implied) - FEATURE_OPTIONS
 _CAN_BE_OFF = frozenset(name for name in _OWN if LOGGED_OPTIONS[name].default is None)
 _IMPLIED = {e.name: str(e.default) for e in LOGGED_OPTIONS.values() if e.implied and e.default is not None}
 # The params of every run that tracker trained.
@@ -129,7 +130,10 @@ def terms_of(params: Mapping[str, str], roles: ParamRoles = BY_NAME) -> Terms:
     seed, split, unset = [], [], []
     owners = frozenset(name.rpartition("__")[0] for name in params if "__" in name)
     folds = [name for name in params if is_fold(name)]
+    without = FEATURE_OPTIONS if has_features_of_network(params) else frozenset()
     for name, value in sorted(params.items()):
+        if name in without:
+            continue
         role, level = roles.of(name), level_text(_COUNTER.sub("", value) if name in CHOOSERS else value)
         if role is Role.SPLIT:
             split.append((FOLD if folds == [name] else name, level))
@@ -374,12 +378,15 @@ def _with_implied(params: Sequence[Mapping[str, str]], terms: Sequence[Terms]) -
     """Return the terms, those of runs that tracker trained with the implied defaults of options that others logged."""
     logged = {name for term in terms for name, _ in term.levels}
     implied = {name: level for name, level in _IMPLIED.items() if name in logged}
-    return tuple(
-        replace(term, levels=tuple(sorted({**implied, **dict(term.levels)}.items())))
-        if implied and _is_by_tracker(of_run)
-        else term
-        for term, of_run in zip(terms, params, strict=True)
-    )
+
+    def added(term: Terms, of_run: Mapping[str, str]) -> Terms:
+        if not _is_by_tracker(of_run):
+            return term
+        without = FEATURE_OPTIONS if has_features_of_network(of_run) else frozenset()
+        own = {name: level for name, level in implied.items() if name not in without}
+        return replace(term, levels=tuple(sorted({**own, **dict(term.levels)}.items())))
+
+    return tuple(map(added, terms, params) if implied else terms)
 
 
 def _is_by_tracker(params: Mapping[str, str]) -> bool:
@@ -400,7 +407,9 @@ def _lacking(params: Sequence[Mapping[str, str]], terms: Sequence[Terms]) -> lis
     own = {name for term in terms for name, _ in term.levels if name not in _OWN}
     lacking = {network: frozenset(own - names) for network, names in owned.items()} | {OFF: frozenset()}
     return [
-        lacking[network] - (LOGGED_OPTIONS.keys() if _is_by_tracker(of_run) else set())
+        (FEATURE_OPTIONS & own) | (lacking[network] - LOGGED_OPTIONS.keys())
+        if has_features_of_network(of_run)
+        else lacking[network] - (LOGGED_OPTIONS.keys() if _is_by_tracker(of_run) else set())
         for network, of_run in zip(networks, params, strict=True)
     ]
 

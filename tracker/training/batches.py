@@ -1,7 +1,7 @@
 """Labelled images, the segments that are cut from them, and the batches that a network is trained on.
 
 Conventions: a segment is a window of a fixed number of frames, given by its clip's index and its first frame. A clip
-shorter than a segment is one segment, padded at its end with the floor (−80 dB). For training, new random segments are
+shorter than a segment is one segment, padded at its end with silence. For training, new random segments are
 drawn in every epoch. For evaluation, a clip is cut into consecutive segments from its beginning; if at least half a
 segment remains, one more ends with the clip (and overlaps the one before), a shorter remainder is dropped.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tracker.runs import RunPlan
 
-Image = NDArray[np.floating]  # shape (n_mels, n_frames), decibels from −80 to 0
+Image = NDArray[np.floating]  # shape (n_bands, n_frames), by default decibels from −80 to 0
 
 SEGMENTS_PER_CLIP = 4  # in an epoch, at random; in measurements, sooner at a low loss than whole clips or all segments
 
@@ -107,28 +107,33 @@ class Segments:
     clips: NDArray[np.intp]
     starts: NDArray[np.intp]
     frames: int
+    silence: Sequence[float] = (FLOOR_DB,)  # of each row of an image, or of all
 
     def __len__(self) -> int:
         return len(self.clips)
 
     def cut(self, images: Sequence[Image], which: slice) -> Image:
-        """Return some of the segments as a batch, shape (n, n_mels, frames, 1), dB, of the images' own type."""
+        """Return some of the segments as a batch, shape (n, n_bands, frames, 1), of the images' own type."""
         windows = []
         for clip, start in zip(self.clips[which].tolist(), self.starts[which].tolist(), strict=True):
             window = images[clip][:, start : start + self.frames]
-            missing = self.frames - window.shape[1]
-            windows.append(np.pad(window, ((0, 0), (0, missing)), constant_values=FLOOR_DB) if missing else window)
+            if missing := self.frames - window.shape[1]:
+                window = np.pad(window, ((0, 0), (0, missing)))
+                window[:, -missing:] = np.reshape(self.silence, (-1, 1))
+            windows.append(window)
         return np.stack(windows)[..., None]
 
 
-def random_segments(images: Sequence[Image], frames: int, rng: np.random.Generator) -> Segments:
+def random_segments(
+    images: Sequence[Image], frames: int, rng: np.random.Generator, silence: Sequence[float] = (FLOOR_DB,)
+) -> Segments:
     """Draw `SEGMENTS_PER_CLIP` segments of each clip, uniformly and in random order."""
     clips = rng.permutation(np.repeat(np.arange(len(images)), SEGMENTS_PER_CLIP))
     room = np.array([max(0, image.shape[1] - frames) for image in images])
-    return Segments(clips, rng.integers(0, room[clips], endpoint=True), frames)
+    return Segments(clips, rng.integers(0, room[clips], endpoint=True), frames, silence)
 
 
-def consecutive_segments(images: Sequence[Image], frames: int) -> Segments:
+def consecutive_segments(images: Sequence[Image], frames: int, silence: Sequence[float] = (FLOOR_DB,)) -> Segments:
     """Cut every clip into consecutive segments, clip by clip."""
     starts = []
     for length in (image.shape[1] for image in images):
@@ -136,7 +141,7 @@ def consecutive_segments(images: Sequence[Image], frames: int) -> Segments:
         remainder = length - frames - whole[-1]
         starts.append(np.append(whole, length - frames) if 2 * remainder >= frames else whole)
     clips = np.repeat(np.arange(len(images)), [len(some) for some in starts])
-    return Segments(clips, np.concatenate(starts), frames)
+    return Segments(clips, np.concatenate(starts), frames, silence)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,14 +153,15 @@ class Batches:
     frames: int
     batch_size: int
     seed: int
+    silence: Sequence[float] = (FLOOR_DB,)
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
         return math.ceil(SEGMENTS_PER_CLIP * len(self.images) / self.batch_size)
 
     def of_epoch(self, epoch: int) -> Iterator[tuple[Image, NDArray[np.int64]]]:
-        """Yield the batches of an epoch, counted from 1: images of shape (n, n_mels, frames, 1) and their targets."""
-        segments = random_segments(self.images, self.frames, np.random.default_rng([self.seed, epoch]))
+        """Yield the batches of an epoch, counted from 1: images of shape (n, n_bands, frames, 1) and their targets."""
+        segments = random_segments(self.images, self.frames, np.random.default_rng([self.seed, epoch]), self.silence)
         for start in range(0, len(segments), self.batch_size):
             which = slice(start, start + self.batch_size)
             yield segments.cut(self.images, which), self.targets[segments.clips[which]]

@@ -22,7 +22,6 @@ import numpy as np
 
 from tracker.errors import TrainingError
 from tracker.training.backend import keras
-from tracker.training.batches import consecutive_segments
 from tracker.training.checkpoint import Checkpoint, CheckpointFolder
 from tracker.training.result import Epoch, History, accuracy, learning_rate, log_loss
 
@@ -83,11 +82,13 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]
 
     probabilities: NDArray[np.float32]  # after the latest epoch, shape (n_clips, n_classes)
 
-    def __init__(self, images: Sequence[Image], targets: NDArray[np.int64], frames: int, *, keep_going: bool) -> None:
+    def __init__(
+        self, images: Sequence[Image], targets: NDArray[np.int64], segments: Segments, *, keep_going: bool
+    ) -> None:
         super().__init__()
         self.targets = targets
         self._images = images
-        self._segments = consecutive_segments(images, frames)
+        self._segments = segments
         self._keep_going = keep_going
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:

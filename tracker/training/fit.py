@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracker.runs import Configuration, RunPlan
+    from tracker.training.batches import Segments
     from tracker.training.callbacks import Logs
     from tracker.training.result import Epoch, History
 
@@ -87,7 +88,7 @@ def train(
         If interrupted before there was an epoch to keep.
     """
     data, configuration, frames = data.sorted(), plan.configuration, segment_frames(plan)
-    images, targets = data.training.images, data.targets(data.training)
+    images, targets, silence = data.training.images, data.targets(data.training), plan.spectrogram.silence
     if built is None or built.was_edited(plan):
         built = BuiltNetwork.of(plan, len(data.classes))
     model, watched = built.model, _keras_callbacks(configuration)
@@ -95,11 +96,12 @@ def train(
         if on_build:
             layers = tuple(Layer(type(layer).__name__, layer.count_params()) for layer in model.layers)
             on_build(NetworkShape(model.count_params(), layers))
-        validation = Validation(data.validation.images, data.targets(data.validation), frames, keep_going=keep_going)
+        held_out = consecutive_segments(data.validation.images, frames, silence)
+        validation = Validation(data.validation.images, data.targets(data.validation), held_out, keep_going=keep_going)
         folder = CheckpointFolder(checkpoints) if checkpoints else None
         recorder = EpochRecorder(configuration.keep, validation, watched, folder, on_epoch)
         recorder.resume(model, len(data.classes))
-        batches = Batches(images, targets, frames=frames, batch_size=configuration.batch_size, seed=plan.seed)
+        batches = Batches(images, targets, frames, configuration.batch_size, plan.seed, silence)
         if on_start:
             on_start()
         interrupted = False
@@ -114,7 +116,8 @@ def train(
             interrupted = True
             if on_interrupt:
                 on_interrupt()
-    return _result(model, data, recorder.history, frames, interrupted=interrupted)
+    fitted = consecutive_segments(images, frames, silence)
+    return _result(model, data, recorder.history, fitted, interrupted=interrupted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +138,7 @@ class BuiltNetwork:
         """
         keras.utils.clear_session(free_memory=False)  # or layer names would depend on earlier runs
         with seeded(plan.seed):
-            model = build_network(plan.configuration, (plan.spectrogram.n_mels, segment_frames(plan), 1), n_classes)
+            model = build_network(plan.configuration, (plan.spectrogram.height, segment_frames(plan), 1), n_classes)
             use_fused_normalization(model)
             # With all variables built before, the first training step is traced once, not twice, in half the time.
             optimizer = _optimizer(plan.configuration)
@@ -254,15 +257,14 @@ def _train_epoch(
 
 
 def _result(
-    model: keras.Model, data: TrainingData, history: History, frames: int, *, interrupted: bool
+    model: keras.Model, data: TrainingData, history: History, segments: Segments, *, interrupted: bool
 ) -> TrainingResult:
-    """Put the kept weights back and evaluate them."""
+    """Put the kept weights back and evaluate them; `segments` are those of the training clips."""
     if history.best is None or history.kept is None:
         raise TrainingError("training diverged: val_loss was not finite in any epoch; try a lower learning rate")
     model.set_weights(history.weights)
     clips = (data.validation.clips, data.validation.labels, data.classes)
     images, targets = data.training.images, data.targets(data.training)
-    segments = consecutive_segments(images, frames)
     fitted = clip_probabilities(model, images, segments)
     best, last = history.epochs[history.best], history.epochs[-1]
     return TrainingResult(

@@ -6,8 +6,9 @@ folder, or else it is the path of a file (``nets/mine.py``). A built-in name alw
 
 An option is a keyword-only parameter of `build` with an annotation (``int``, ``float``, ``str`` or ``bool``), a plain
 default and an entry in the docstring's "Parameters", which may give a range. `kernel_size`, which every network has, is
-not one of them. Names and options are read from the source text: help answers in milliseconds, and a file's code runs
-only when its network is trained.
+not one of them. A network that needs other images than the default ones says so at the top level of its file, by the
+names of the params: ``FEATURES = {"sr": 16_000, "n_mels": 96}``. All this is read from the source text: help answers in
+milliseconds, and a file's code runs only when its network is trained.
 """
 
 from __future__ import annotations
@@ -26,7 +27,19 @@ from urllib.parse import quote
 from tracker.bundled import NETWORKS
 from tracker.contained_files import read_regular
 from tracker.errors import TrainingError
-from tracker.runs import LOGGED_OPTIONS, OptionValue, Range, check_line, check_range, reserved_for, shown, value_text
+from tracker.runs import (
+    FEATURE_OPTIONS,
+    LOGGED_OPTIONS,
+    OfNetwork,
+    OptionValue,
+    Range,
+    Spectrogram,
+    check_line,
+    check_range,
+    reserved_for,
+    shown,
+    value_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,6 +53,7 @@ TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0":
 _ANY = Range()
 _INT = Range(least=-(2**63), most=2**63 - 1)  # what TensorFlow can hold, if the docstring gives no range
 _LONGEST_TEXT = 250  # characters of a text
+_FEATURES = "FEATURES"  # what a network's file calls the settings of the features that it needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +148,22 @@ def network_options(name: str) -> tuple[NetworkOption, ...]:
     return read_options(shown, _read(file))
 
 
-def parse_options(name: str, given: Mapping[str, str]) -> tuple[tuple[str, OptionValue], ...]:
-    """Return every option of a network with the value given or else its default, sorted by name.
+def network_features(name: str) -> tuple[tuple[str, OptionValue], ...]:
+    """Return the settings of the features that a network needs, given by its name or the path of its file.
+
+    Raises
+    ------
+    ValueError
+        If there is no such network.
+    TrainingError
+        If its file isn't as it must be.
+    """
+    file, shown = _locate(name)
+    return read_features(shown, _read(file))
+
+
+def parse_options(name: str, given: Mapping[str, str]) -> OfNetwork:
+    """Return every option of a network with the value given or else its default, and the features that it needs.
 
     Defaults are included so that a run records all that it was made with, and so that an option given at its default
     value makes the same configuration.
@@ -151,7 +179,8 @@ def parse_options(name: str, given: Mapping[str, str]) -> tuple[tuple[str, Optio
         listed = ", ".join(map(str, options)) or "none"
         hint = f"did you mean {near[0]}?" if near else f"its options: {listed}"
         raise ValueError(f"the model {name} has no option {unknown!r}; {hint}")
-    return tuple((o.name, o.parse(given[o.name]) if o.name in given else o.default) for o in options)
+    values = tuple((o.name, o.parse(given[o.name]) if o.name in given else o.default) for o in options)
+    return OfNetwork(values, network_features(name))
 
 
 def find_network(name: str, allowed: Callable[[Path], bool] = lambda _file: True) -> Network:
@@ -236,12 +265,7 @@ def read_options(shown: str, source: bytes | str) -> tuple[NetworkOption, ...]:
     TrainingError
         If `build` is missing or isn't as it must be.
     """
-    try:
-        body = ast.parse(source).body
-    except SyntaxError as error:
-        raise TrainingError(f"{shown}, line {error.lineno}: {error.msg}") from error
-    except ValueError as error:
-        raise TrainingError(f"{shown} isn't Python source: {error}") from error
+    body = _statements(shown, source)
     build = next((node for node in body if isinstance(node, ast.FunctionDef) and node.name == "build"), None)
     if build is None:
         raise TrainingError(f"{shown} has no function `build(input_shape, n_classes, *, kernel_size, ...)`")
@@ -251,6 +275,47 @@ def read_options(shown: str, source: bytes | str) -> tuple[NetworkOption, ...]:
         raise TrainingError(f"{shown}, line {build.lineno}: `build` must have the keyword-only parameter kernel_size")
     words = ast.get_docstring(build) or ""
     return tuple(_option(shown, *parameters[name], words) for name in sorted(parameters))
+
+
+def read_features(shown: str, source: bytes | str) -> tuple[tuple[str, OptionValue], ...]:
+    """Return the settings of features that the source of a network declares; errors name its file as `shown`.
+
+    Raises
+    ------
+    TrainingError
+        If they are no such settings, or go together in no image.
+    """
+    for node in _statements(shown, source):
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if _FEATURES not in map(ast.unparse, targets):
+            continue
+        place = f"{shown}, line {node.lineno}: {_FEATURES}"
+        try:
+            declared = ast.literal_eval(node.value)
+        except ValueError:
+            declared = None
+        if not isinstance(declared, dict) or declared.keys() - FEATURE_OPTIONS:
+            raise TrainingError(
+                f'{place} must be a dictionary such as {{"sr": 16000}}, of plain values for some of '
+                f"{', '.join(sorted(FEATURE_OPTIONS))}"
+            )
+        try:
+            Spectrogram(**declared)
+        except ValueError as error:
+            raise TrainingError(f"{place}: {error}") from error
+        return tuple(declared.items())
+    return ()
+
+
+def _statements(shown: str, source: bytes | str) -> list[ast.stmt]:
+    try:
+        return ast.parse(source).body
+    except SyntaxError as error:
+        raise TrainingError(f"{shown}, line {error.lineno}: {error.msg}") from error
+    except ValueError as error:
+        raise TrainingError(f"{shown} isn't Python source: {error}") from error
 
 
 def _locate(name: str) -> tuple[Path, str]:
