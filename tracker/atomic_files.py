@@ -1,16 +1,20 @@
 """Files and folders that are complete or not there: written under another name, then moved into place.
 
 Conventions: what is being written is called ``.<random>.tmp``, so that a killed process leaves nothing else behind.
-Durable means synced to the disk, folders too, so that a power cut loses nothing.
+Durable means synced to the disk, folders too, so that a power cut loses nothing. What can be made again lies in one
+folder, the cache.
 """
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import shutil
 import stat
+import tempfile
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from uuid import uuid4
@@ -236,3 +240,25 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def cache_folder() -> Path:
+    """Return where what can be made again is cached: ``TRACKER_CACHE`` or the system's own place.
+
+    Without a home, as containers may be, that is a folder for this process alone.
+    """
+    import platformdirs
+
+    given = os.environ.get("TRACKER_CACHE")
+    try:
+        place = Path(given or platformdirs.user_cache_dir("tracker"))
+    except RuntimeError:  # there is no home
+        return _folder_of_process()
+    return place if given or place.is_absolute() else _folder_of_process()
+
+
+@cache
+def _folder_of_process() -> Path:
+    folder = tempfile.mkdtemp(prefix="tracker-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)

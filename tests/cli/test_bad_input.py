@@ -58,7 +58,7 @@ class TestWrongUsage:
             ("--dropout much", "'--dropout': option dropout must be a finite number, got 'much'"),
             ("--dropout 1", "Invalid value for '--dropout': option dropout must be at least 0 and below 1, got 1"),
             ("--dropout", "'--dropout' requires an argument"),
-            ("--model vgg", "there is no model 'vgg'; the models: cnn, crnn, linear, resnet"),
+            ("--model vgg", "there is no model 'vgg'; the models: cnn, crnn, linear, musicnn, resnet"),
             ("--seed 4294967296", "'--seed': the seed must be 0 to 4294967295, got 4294967296"),
             ("--seed 4294967295 --seeds 2", "the last of 2 seeds that start at 4294967295 must be 0 to 4294967295"),
             ("--seeds 999999999", "the number of seeds must be 1 to 10000, got 999999999"),

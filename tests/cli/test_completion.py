@@ -74,7 +74,7 @@ class TestWords:
 
 class TestNetworks:
     def test_networks_names_of_built_in_and_own_networks_are_offered(self, own_network: Completions) -> None:
-        assert own_network("tracker run --model ") == ["cnn", "crnn", "linear", "resnet", "mine"]
+        assert own_network("tracker run --model ") == ["cnn", "crnn", "linear", "musicnn", "resnet", "mine"]
 
     def test_paths_of_python_files_are_offered(self, own_network: Completions) -> None:
         assert own_network("tracker run --model ./mod") == ["./models/"]

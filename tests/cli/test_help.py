@@ -215,6 +215,7 @@ class TestOptionsOfANetwork:
             "--model crnn --dropout FLOAT, --units INT, --width INT",
             "--model linear no options of its own",
             "--model mine --depth INT",
+            "--model musicnn --dropout FLOAT, --fine-tune BOOL",
             "--model resnet --blocks INT, --dropout FLOAT, --width INT",
         ]
 

@@ -28,7 +28,7 @@ import os
 from pathlib import Path
 from tracker.features.extract import _bands, give_librosa_a_folder
 from tracker.recording.run_writer import account
-from tracker.recording.train import cache_folder
+from tracker.atomic_files import cache_folder
 from tracker.runs import Spectrogram
 
 print(account())

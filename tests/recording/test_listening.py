@@ -14,12 +14,12 @@ import pytest
 
 from tests.builders import make_predictions, make_run, write_tone
 from tests.running import Collected
+from tracker.atomic_files import cache_folder
 from tracker.data.dataset import fingerprint, hash_clips
 from tracker.data.demo import DemoSettings, demo_dataset
 from tracker.data.reading import read_dataset
 from tracker.recording import listening
 from tracker.recording.reports import Report, build_report
-from tracker.recording.train import cache_folder
 from tracker.runs import Spectrogram
 
 if TYPE_CHECKING:

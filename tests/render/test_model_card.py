@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SETTINGS = (
+    Spectrogram(features="musicnn", sr=16_000, n_fft=512, hop_length=256, n_mels=96),
     Spectrogram(),
     Spectrogram(sr=16_000, n_fft=512, hop_length=256, n_mels=96),
     Spectrogram("mfcc", sr=16_000, n_mels=64, n_mfcc=13),

@@ -22,7 +22,7 @@ from tracker.errors import TrackerError
 from tracker.runs import RUN_OPTIONS, Configuration, OfNetwork, Panel, plan_with, plans_under
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from typer._click import Context
 
@@ -74,7 +74,15 @@ class RunCommand(Command):
             if isinstance(error, TrackerError):
                 raise
             probe.fail(str(error))
-        return command.make_context(info_name, args, parent, **extra)
+        return command.make_context(info_name, _with_truth(args, options.values()), parent, **extra)
+
+
+def _with_truth(args: Sequence[str], options: Iterable[NetworkOption]) -> list[str]:
+    """Return a command line in which a network's switch that stands alone, such as ``--fine-tune``, is true."""
+    switches = {flag_of(option) for option in options if option.type is bool}
+    following = [*args[1:], "-"]
+    pairs = zip(args, following, strict=False)  # there may be no arguments at all
+    return [f"{arg}=true" if arg in switches and after.startswith("-") else arg for arg, after in pairs]
 
 
 @app.command(cls=RunCommand, epilog=_EXAMPLES)
@@ -188,15 +196,18 @@ def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[s
 
     from tracker.recording import stores
     from tracker.recording.train import train_plans
+    from tracker.training.pretrained import prepare_weights
 
     data = None if values["data"] is None else Path(values["data"])
     store = store_at(values["tracking_uri"])
     experiment = stores.experiment_or_default(values["experiment"], store)
     target = stores.LogTarget(store, experiment, values["offline"])
+    weights = None if values["weights"] is None else Path(values["weights"])
     if values["jobs"] is not None and len(plans) > 1:
+        prepare_weights(plans[0].configuration.model, weights, log)
         return _train_at_once(plans, data, target, values)
     rest = {name: values[name] for name in ("name", "note", "reuse", "final", "keep_going")}
-    for run_id in train_plans(plans, data, target, ConsoleReporter(), **rest):
+    for run_id in train_plans(plans, data, target, ConsoleReporter(), weights=weights, **rest):
         print_result(_outcome(target, run_id) if sys.stdout.isatty() else run_id)
     if sys.stdout.isatty():
         print_result(f"Next: {_next(target)}")

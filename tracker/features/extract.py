@@ -71,7 +71,17 @@ _AHEAD = 8  # images that each core computes before they are asked for
 
 
 def log_mel(samples: NDArray[np.float32], settings: Spectrogram) -> NDArray[np.float32]:
-    """Return the log-mel image of a clip, shape (n_mels, 1 + n_samples // hop_length), dB from −80 to 0.
+    """Return the log-mel image of a clip, shape (n_mels, 1 + n_samples // hop_length), dB from −80 to 0."""
+    return _decibels(_mel_power(samples, settings))
+
+
+def compressed_mel(samples: NDArray[np.float32], settings: Spectrogram) -> NDArray[np.float32]:
+    """Return the image that MusiCNN takes of a clip, shape as `log_mel`: log10(10,000 power + 1)."""
+    return np.log10(10_000 * _mel_power(samples, settings) + 1)
+
+
+def _mel_power(samples: NDArray[np.float32], settings: Spectrogram) -> NDArray[np.float32]:
+    """Return the power in each mel band and frame, shape (n_mels, 1 + n_samples // hop_length).
 
     The samples are mono, at `settings.sr`, and at least one.
     """
@@ -83,7 +93,7 @@ def log_mel(samples: NDArray[np.float32], settings: Spectrogram) -> NDArray[np.f
         block = slice(start, start + BLOCK_FRAMES)
         spectrum = scipy.fft.rfft(frames[block] * window)
         power[:, block] = bands @ (spectrum.real**2 + spectrum.imag**2).T
-    return _decibels(power)
+    return power
 
 
 def mfcc(samples: NDArray[np.float32], settings: Spectrogram) -> NDArray[np.float32]:
@@ -120,7 +130,7 @@ def _decibels(power: NDArray[np.float32]) -> NDArray[np.float32]:
     return decibels
 
 
-_IMAGES = {"logmel": log_mel, "mfcc": mfcc, "cqt": cqt}
+_IMAGES = {"logmel": log_mel, "mfcc": mfcc, "cqt": cqt, "musicnn": compressed_mel}
 
 
 def image_of(samples: NDArray[np.float32], settings: Spectrogram) -> NDArray[np.float32]:

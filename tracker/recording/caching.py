@@ -12,9 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.atomic_files import disk_errors
+from tracker.atomic_files import cache_folder, disk_errors
 from tracker.contained_files import open_folder
-from tracker.recording.train import cache_folder
 from tracker.runs import shown
 
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 _PLACES = (  # what lies in a sub-folder of such a name, and how many steps of a path name what is used as a whole
     ("features", re.compile("[0-9a-f]{16}"), 9),
     ("measures of clips", re.compile("measures"), 9),
+    ("pretrained weights", re.compile("weights"), 2),
+    ("descriptions by frozen networks", re.compile("descriptions"), 2),
     ("demo sets", re.compile("demo"), 2),
     ("compiled code", re.compile("numba"), 1),
 )

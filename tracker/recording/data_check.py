@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tracker.atomic_files import cache_folder
 from tracker.audit.findings import DataCheck, MeasuredClip, find
 from tracker.data.dataset import duplicates, hash_clips, with_copies_together
 from tracker.data.reading import located
@@ -12,7 +13,7 @@ from tracker.data.splits import divide
 from tracker.errors import DataError
 from tracker.features.measure import measure
 from tracker.recording.reporter import SilentReporter
-from tracker.recording.train import cache_folder, find_dataset, read_data
+from tracker.recording.train import find_dataset, read_data
 from tracker.runs.measures import Measures
 
 if TYPE_CHECKING:

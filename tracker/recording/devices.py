@@ -14,9 +14,8 @@ from functools import cache
 from itertools import count, takewhile
 from typing import TYPE_CHECKING
 
-from tracker.atomic_files import disk_errors
+from tracker.atomic_files import cache_folder, disk_errors
 from tracker.journal.process_lock import try_lock
-from tracker.recording.train import cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from tracker.atomic_files import cache_folder
 from tracker.contained_files import LARGEST_SOURCE, read_file
 from tracker.data.dataset import fingerprint, hash_clips
 from tracker.data.demo import demo_dataset
@@ -23,7 +24,7 @@ from tracker.figures import draw_spectrogram
 from tracker.next_steps.command_line import DEMO
 from tracker.printable import printable
 from tracker.recording.stores import data_path
-from tracker.recording.train import MOST_FAULTY, cache_folder
+from tracker.recording.train import MOST_FAULTY
 from tracker.render import Listening, Sound
 from tracker.report import mistakes
 from tracker.runs import Spectrogram, data_plan_of, number_text, spectrogram_of

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from tracker.atomic_files import cache_folder
 from tracker.data.dataset import audio_files
 from tracker.errors import TrackerError
 from tracker.features.decode import AudioFault
 from tracker.features.extract import stream
 from tracker.recording.kept_model import open_model
-from tracker.recording.train import cache_folder
 from tracker.wording import counted
 
 if TYPE_CHECKING:

@@ -34,6 +34,7 @@ from tracker.training.networks import (
     is_path,
     parse_options,
 )
+from tracker.training.pretrained import prepare_weights
 from tracker.training.result import differences, environment
 from tracker.wording import some
 
@@ -161,6 +162,7 @@ def _continue(journal: Journal, target: LogTarget, data: Path | None, model: str
         reason = getattr(error, "strerror", None) or str(error)[:500]
         raise NotResumableError(f"run {start.name} cannot be resumed: {reason}; train it again") from error
     target.store.check_usable()
+    prepare_weights(plan.configuration.model, None, reporter.log)
     try:
         prepared = prepare(data or before, plan, reporter)
     except DataError as error:

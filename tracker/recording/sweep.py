@@ -46,6 +46,7 @@ from tracker.runs.facts import TrainingPlan
 from tracker.runs.sweeps import BACKENDS
 from tracker.store import GoneError
 from tracker.training.networks import find_network, parse_options
+from tracker.training.pretrained import prepare_weights
 from tracker.training.result import environment, threads, use_backend
 from tracker.wording import counted, duration
 
@@ -130,6 +131,8 @@ class Sweep:
         total = len(self.missing) + len(self.busy)
         if not total:
             return
+        for model in sorted({task.plan.configuration.model for task in self.missing.values()}):
+            prepare_weights(model, None, self.reporter.log)  # or each worker would download them
         with self._parent() as failed, self.reporter.progress(TRAINING, total) as progress:
             for done, outcome in enumerate(self._outcomes([*self.missing.values()]), start=1):
                 if outcome.error:

@@ -5,22 +5,19 @@ Preparing means: read, hashed, turned into images, checked and divided.
 
 from __future__ import annotations
 
-import atexit
 import hashlib
 import json
 import math
-import os
 import shutil
-import tempfile
 import time
 from collections import Counter
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracker import __version__
+from tracker.atomic_files import cache_folder
 from tracker.data.dataset import Dataset, duplicates, fingerprint, hash_clips, with_copies_together
 from tracker.data.reading import located, read_dataset
 from tracker.data.splits import Split, cut_groups, divide, is_validation_drawn, manifest_text
@@ -49,6 +46,7 @@ from tracker.store import (
 )
 from tracker.training.checkpoint import finished_epochs
 from tracker.training.networks import find_network, network_options, short_name
+from tracker.training.pretrained import prepare_weights
 from tracker.training.result import environment, machine, use_backend
 from tracker.wording import counted, some
 
@@ -200,28 +198,6 @@ def _check_clock(year: int) -> None:
         raise TrainingError(f"this machine's clock says it is {year}, and no model can be saved with that date: set it")
 
 
-def cache_folder() -> Path:
-    """Return where features and the demo set are cached: ``TRACKER_CACHE`` or the system's own place.
-
-    Without a home, as containers may be, that is a folder for this process alone.
-    """
-    import platformdirs
-
-    given = os.environ.get("TRACKER_CACHE")
-    try:
-        place = Path(given or platformdirs.user_cache_dir("tracker"))
-    except RuntimeError:  # there is no home
-        return _folder_of_process()
-    return place if given or place.is_absolute() else _folder_of_process()
-
-
-@cache
-def _folder_of_process() -> Path:
-    folder = tempfile.mkdtemp(prefix="tracker-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
-
-
 def _demo_set(reporter: Reporter) -> Dataset:
     from tracker.data.demo import demo_dataset
 
@@ -305,6 +281,7 @@ def train_plans(
     reuse: bool = False,
     final: bool = False,
     keep_going: bool = False,
+    weights: Path | None = None,
 ) -> Iterator[str]:
     """Train and log a run for each plan, all alike but for the seed; yields the id of each as soon as it is done.
 
@@ -313,6 +290,7 @@ def train_plans(
     target.store.check_usable()
     use_backend(plans[0].configuration.keras_backend)
     warn_of_idle_options(plans[0], reporter)
+    prepare_weights(plans[0].configuration.model, weights, reporter.log)
     plans = located_plans(plans, data)
     built: list[BuiltNetwork] = []  # of the first plan, until it is trained
     built_for: list[int] = []  # classes, of which one may turn out to have no usable clip
@@ -510,6 +488,9 @@ class Recorder:
                 on_batch=progress.on_batch,
                 on_interrupt=lambda: reporter.log(
                     "interrupting: the finished epochs are being evaluated and saved; Ctrl-C again skips that"
+                ),
+                on_describe=lambda clips: reporter.log(
+                    f"the frozen part of the network describes {counted(clips, 'clip')}, once for all epochs and runs"
                 ),
                 checkpoints=checkpoints,
                 keep_going=self.keep_going,

@@ -260,6 +260,13 @@ KINDS: Mapping[str, Kind] = {
         is_in_db=False,
     ),
     "cqt": Kind("constant-Q", ignores=("n_fft", "n_mels", "n_mfcc")),
+    "musicnn": Kind(
+        "compressed mel",
+        "log10(10,000 power + 1), at least 0",
+        is_in_db=False,
+        is_of_network=True,
+        ignores=("n_mfcc",),
+    ),
 }
 """Every kind of image by its name; `tracker.features.extract` computes each."""
 
@@ -274,7 +281,8 @@ class Spectrogram:
 
     Log-mel images are power in decibels below the clip's maximum, down to `FLOOR_DB`; the same holds of the constant-Q
     transform, of 7 octaves of semitones from C1 on. MFCCs are the first rows of the orthonormal cosine transform of a
-    log-mel image, divided by the root of its bands: so the first is the mean level in decibels.
+    log-mel image, divided by the root of its bands: so the first is the mean level in decibels. What the model musicnn
+    takes is compressed mel power that is relative to no maximum, as its authors computed it.
     """
 
     features: str = field(default="logmel", metadata=option(
@@ -362,6 +370,8 @@ class Spectrogram:
         """A column of silence, which short clips are padded with."""
         if self.features == "mfcc":
             return (FLOOR_DB, *[0.0] * (self.n_mfcc - 1))
+        if self.features == "musicnn":
+            return (0.0,) * self.height
         return (FLOOR_DB,) * self.height
 
     def frames(self, seconds: float) -> int:
@@ -615,6 +625,12 @@ _COMMAND_OPTIONS = (
         name="keep_going", flag="--keep-going", type=bool, default=False, panel=Panel.TRAINING, role=Role.COMMAND,
         help="Continue when the loss is NaN or infinite instead of ending the run as failed; such epochs are never "
         "kept",
+    ),
+    RunOption(
+        name="weights", flag="--weights", type=str, panel=Panel.NETWORK, role=Role.COMMAND, metavar="FILE",
+        default_words="downloaded by pip once", longest=_LONGEST_TEXT,
+        help="The wheel with the weights of a pretrained network (--model musicnn), or a folder with its content; they "
+        "are cached, so that it is needed once",
     ),
     RunOption(
         name="experiment", flag="--experiment", type=str, panel=Panel.LOGGING, role=Role.COMMAND, metavar="NAME",

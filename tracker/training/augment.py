@@ -48,6 +48,11 @@ class Augmentation:
             balanced_weights(targets, n_classes) if configuration.class_weights else None,
         )
 
+    @property
+    def changes_images(self) -> bool:
+        """Whether the images of a batch are changed, and not only its targets and weights."""
+        return self.gain is not None or self.spec_augment is not None or self.mixup is not None
+
     def applied(
         self, images: Image, targets: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[Image, NDArray[np.generic], NDArray[np.float32] | None]:

@@ -1,9 +1,10 @@
 """Training: a plan and the images of its clips in, the kept network and its metrics out.
 
 In every epoch the network sees four random segments of each training clip; afterwards each validation clip is evaluated
-by the mean over its consecutive segments. The training step, early stopping and the plateau are Keras' own. The loop
-around them does what `keras.Model.fit` does, without the threads through which `fit` hands every batch: an epoch of the
-default network takes a tenth less processor time and a fifth less time (``bench/epochs.py``).
+by the mean over its consecutive segments. What follows a frozen part of a network is trained on what that makes of the
+consecutive segments (see `tracker.training.frozen`). The training step, early stopping and the plateau are Keras' own.
+The loop around them does what `keras.Model.fit` does, without the threads through which `fit` hands every batch: an
+epoch of the default network takes a tenth less processor time and a fifth less time (``bench/epochs.py``).
 """
 
 from __future__ import annotations
@@ -24,15 +25,18 @@ from tracker.training.batches import Batches, TrainingData, consecutive_segments
 from tracker.training.build import build_network
 from tracker.training.callbacks import EpochRecorder, Validation, check_finite, clip_probabilities
 from tracker.training.checkpoint import CheckpointFolder
+from tracker.training.frozen import FRAMES, FrozenPart
 from tracker.training.networks import find_network
 from tracker.training.result import TrainingResult, accuracy, log_loss
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from tracker.runs import Configuration, RunPlan
-    from tracker.training.batches import Segments
+    from tracker.training.batches import Image, Segments
     from tracker.training.callbacks import Logs
     from tracker.training.result import Epoch, History
 
@@ -48,6 +52,7 @@ def train(
     on_epoch: Callable[[Epoch], None],
     on_batch: OnBatch | None = None,
     on_interrupt: Callable[[], None] | None = None,
+    on_describe: Callable[[int], None] | None = None,
     checkpoints: Path | None = None,
     keep_going: bool = False,
     built: BuiltNetwork | None = None,
@@ -66,6 +71,8 @@ def train(
         Called with the number of batches done in this epoch and of all its batches.
     on_interrupt : callable or None
         Called when training was interrupted, before the finished epochs are evaluated.
+    on_describe : callable or None
+        Called with the number of clips, before the frozen part of the network describes them.
     checkpoints : Path or None
         Folder for this run's checkpoints. If it has any, training continues after the newest undamaged one, with the
         same plan and data; otherwise it starts from the beginning. None: nothing is saved.
@@ -87,8 +94,9 @@ def train(
     KeyboardInterrupt
         If interrupted before there was an epoch to keep.
     """
-    data, configuration, frames = data.sorted(), plan.configuration, segment_frames(plan)
-    images, targets, silence = data.training.images, data.targets(data.training), plan.spectrogram.silence
+    data, configuration = data.sorted(), plan.configuration
+    targets = data.targets(data.training)
+    augmentation = Augmentation.of(configuration, targets, len(data.classes))
     if built is None or built.was_edited(plan):
         built = BuiltNetwork.of(plan, len(data.classes))
     model, watched = built.model, _keras_callbacks(configuration)
@@ -96,28 +104,63 @@ def train(
         if on_build:
             layers = tuple(Layer(type(layer).__name__, layer.count_params()) for layer in model.layers)
             on_build(NetworkShape(model.count_params(), layers))
-        held_out = consecutive_segments(data.validation.images, frames, silence)
-        validation = Validation(data.validation.images, data.targets(data.validation), held_out, keep_going=keep_going)
+        part = _part_to_train(plan, data, built, augmentation, on_describe)
+        held_out = part.consecutive(part.validation)
+        validation = Validation(part.validation, data.targets(data.validation), held_out, keep_going=keep_going)
         folder = CheckpointFolder(checkpoints) if checkpoints else None
         recorder = EpochRecorder(configuration.keep, validation, watched, folder, on_epoch)
-        recorder.resume(model, len(data.classes))
-        batches = Batches(images, targets, frames, configuration.batch_size, plan.seed, silence)
+        recorder.resume(part.model, len(data.classes))
+        batches = Batches(part.training, targets, part.frames, configuration.batch_size, plan.seed, part.silence)
         if on_start:
             on_start()
         interrupted = False
         try:
             callbacks = [validation, *_schedules(configuration), *watched, recorder]
             epochs = recorder.epochs_left(configuration.epochs)
-            augmentation = Augmentation.of(configuration, targets, len(data.classes))
-            train_epochs(model, batches, epochs, callbacks, on_batch, augmentation=augmentation, keep_going=keep_going)
+            train_epochs(
+                part.model, batches, epochs, callbacks, on_batch, augmentation=augmentation, keep_going=keep_going
+            )
         except KeyboardInterrupt:
             if recorder.history.kept is None:
                 raise
             interrupted = True
             if on_interrupt:
                 on_interrupt()
-    fitted = consecutive_segments(images, frames, silence)
-    return _result(model, data, recorder.history, fitted, interrupted=interrupted)
+    example = consecutive_segments(data.training.images[:1], segment_frames(plan), plan.spectrogram.silence)
+    images = example.cut(data.training.images, slice(1)).astype(np.float32)
+    return _result(model, part, data, recorder.history, images, interrupted=interrupted)
+
+
+@dataclass(frozen=True, eq=False)
+class _PartToTrain:
+    """What is trained of a network, and what it sees of the clips."""
+
+    model: keras.Model
+    training: Sequence[Image]
+    validation: Sequence[Image]
+    frames: int  # of a segment
+    silence: Sequence[float]
+
+    def consecutive(self, images: Sequence[Image]) -> Segments:
+        return consecutive_segments(images, self.frames, self.silence)
+
+
+def _part_to_train(
+    plan: RunPlan,
+    data: TrainingData,
+    built: BuiltNetwork,
+    augmentation: Augmentation,
+    on_describe: Callable[[int], None] | None,
+) -> _PartToTrain:
+    """Return the whole network and its images; or what follows a frozen part, and what that makes of the images."""
+    training, validation = data.training.images, data.validation.images
+    frames, silence = segment_frames(plan), plan.spectrogram.silence
+    frozen = None if augmentation.changes_images else FrozenPart.of(built.model, built.digest)
+    if frozen is None:
+        return _PartToTrain(built.model, training, validation, frames, silence)
+    described = frozen.describe([*training, *validation], frames, silence, on_describe)
+    first, others = described[: len(training)], described[len(training) :]
+    return _PartToTrain(frozen.head, first, others, FRAMES, (0.0,))
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,15 +300,21 @@ def _train_epoch(
 
 
 def _result(
-    model: keras.Model, data: TrainingData, history: History, segments: Segments, *, interrupted: bool
+    model: keras.Model,
+    part: _PartToTrain,
+    data: TrainingData,
+    history: History,
+    example: NDArray[np.float32],
+    *,
+    interrupted: bool,
 ) -> TrainingResult:
-    """Put the kept weights back and evaluate them; `segments` are those of the training clips."""
+    """Put the kept weights back and evaluate them; what was trained is part of the model."""
     if history.best is None or history.kept is None:
         raise TrainingError("training diverged: val_loss was not finite in any epoch; try a lower learning rate")
-    model.set_weights(history.weights)
+    part.model.set_weights(history.weights)
     clips = (data.validation.clips, data.validation.labels, data.classes)
-    images, targets = data.training.images, data.targets(data.training)
-    fitted = clip_probabilities(model, images, segments)
+    targets = data.targets(data.training)
+    fitted = clip_probabilities(part.model, part.training, part.consecutive(part.training))
     best, last = history.epochs[history.best], history.epochs[-1]
     return TrainingResult(
         metrics={
@@ -282,6 +331,6 @@ def _result(
         validation=Predictions(*clips, history.probabilities[history.kept].astype(np.float64)),
         validation_by_epoch=EpochPredictions(*clips, np.stack(history.probabilities)),
         model=model,
-        example=segments.cut(images, slice(1)).astype(np.float32),
+        example=example,
         interrupted=interrupted,
     )
