@@ -35,7 +35,7 @@ from tracker.training.batches import LabelledImages, TrainingData, consecutive_s
 from tracker.training.fit import train
 from tracker.training.result import threads
 
-from tracker.training.backend import keras  # isort: skip  (after whatever sets it up)
+from tracker.training.backend import keras, use_fused_normalization  # isort: skip  (after whatever sets it up)
 from tracker.training.build import build_network  # isort: skip
 from tracker.training.networks import parse_options
 
@@ -75,7 +75,7 @@ def make_part(count: int, seed: int) -> LabelledImages:
     return LabelledImages(tuple(f"{i:03}" for i in range(count)), tuple(CLASSES[i % 5] for i in range(count)), images)
 
 
-def plain_fit(plan: RunPlan, data: TrainingData) -> np.ndarray:
+def plain_fit(plan: RunPlan, data: TrainingData, *, is_fused: bool = False) -> np.ndarray:
     marks = Marks()
     frames = plan.spectrogram.frames(plan.configuration.segment_s)
     crops = random_segments(data.training.images, frames, np.random.default_rng(0))
@@ -84,6 +84,8 @@ def plain_fit(plan: RunPlan, data: TrainingData) -> np.ndarray:
     keras.utils.clear_session()
     keras.utils.set_random_seed(plan.seed)
     model = build_network(plan.configuration, x.shape[1:], len(CLASSES))
+    if is_fused:
+        use_fused_normalization(model)
     optimizer = keras.optimizers.Adam(plan.configuration.learning_rate)
     model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(
