@@ -3,7 +3,6 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
 from tracker.audit.findings import (
@@ -16,7 +15,7 @@ from tracker.audit.findings import (
     find,
     finding_rows,
 )
-from tracker.runs.measures import Measures, Unusable
+from tracker.runs.measures import Fault, Measures, Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +31,6 @@ def clip(
     *,
     content: str | None = None,
     sound: str | None = None,
-    words: Sequence[int] = (),
     seconds: float = 30.0,
     rate: int = 22_050,
     channels: int = 1,
@@ -40,16 +38,16 @@ def clip(
     unusable: Unusable | None = None,
 ) -> MeasuredClip:
     own = f"only in clip {next(_number)}"
-    measures = Measures(seconds, rate, channels, clipped, sound or own, np.array(words, np.uint32))
+    measures = Measures(seconds, rate, channels, clipped, sound or own)
     return MeasuredClip(path, label, group, part, content or own, unusable or measures)
 
 
-def found(*clips: MeasuredClip) -> list[tuple[Kind, tuple[str, ...]]]:
-    return [(finding.kind, finding.names) for finding in find(clips, 3.0).findings]
+def found(*clips: MeasuredClip, copies: Sequence[Sequence[str]] = ()) -> list[tuple[Kind, tuple[str, ...]]]:
+    return [(finding.kind, finding.names) for finding in find(clips, 3.0, copies=copies).findings]
 
 
 BOTH = ("a.wav", "b.wav")
-WORDS = np.random.default_rng(0).integers(1, 2**32, 300)
+UNREADABLE = Unusable("empty: 0 bytes")
 
 
 class TestFind:
@@ -61,11 +59,12 @@ class TestFind:
         [
             ({"content": "x", "sound": "y"}, Kind.SAME_FILE),
             ({"sound": "y"}, Kind.SAME_SOUND),
-            ({"words": WORDS}, Kind.SAME_RECORDING),
+            ({}, Kind.SAME_RECORDING),
         ],
     )
     def test_find_says_how_alike_copies_are(self, same, kind):
-        assert found(clip("a.wav", **same), clip("b.wav", **same), clip("c.wav", "jazz")) == [(kind, BOTH)]
+        clips = [clip("a.wav", **same), clip("b.wav", **same), clip("c.wav", "jazz")]
+        assert found(*clips, copies=[BOTH]) == [(kind, BOTH)]
 
     def test_find_counts_copies_of_copies_as_one_recording(self):
         clips = [clip("a.wav", content="x"), clip("b.wav", content="x", sound="y"), clip("c.wav", sound="y")]
@@ -83,6 +82,24 @@ class TestFind:
     def test_find_names_a_class_of_which_no_clip_can_be_used(self):
         lost = clip("c.wav", "jazz", unusable=Unusable("empty: 0 bytes"))
         assert (Kind.LOST_CLASS, ("jazz",)) in found(clip("a.wav"), clip("b.wav", "disco"), lost)
+
+    @pytest.mark.parametrize(
+        ("lost", "of_others", "is_found"),
+        [(3, 0, True), (2, 0, False), (5, 2, True), (3, 3, False), (10, 0, False)],
+        ids=["hangs on it", "chance", "rarer elsewhere", "could be chance", "all of it"],
+    )
+    def test_find_names_a_class_whose_clips_are_lost_more_often(self, lost, of_others, is_found):
+        clips = [clip(f"jazz{n}.wav", "jazz", unusable=UNREADABLE if n < lost else None) for n in range(10)]
+        clips += [clip(f"rock{n}.wav", unusable=UNREADABLE if n < of_others else None) for n in range(40)]
+        check = find(clips, 3.0)
+        assert ((Kind.UNEVEN_LOSS, ("jazz",)) in found(*clips)) == is_found
+        assert check.summary.startswith(f"50 clips, {50 - lost - of_others} usable, of 2 classes")
+
+    def test_find_lets_a_class_be_that_loses_few_of_its_clips(self):
+        clips = [
+            clip(f"{n}.wav", str(n % 2), unusable=UNREADABLE if n in range(0, 40, 2) else None) for n in range(400)
+        ]
+        assert {kind for kind, _ in found(*clips)} == {Kind.UNREADABLE}
 
     def test_find_names_a_group_that_the_split_cuts(self):
         clips = [clip("a.wav", group="x"), clip("b.wav", group="x", part="validation"), clip("c.wav", group="y")]
@@ -127,7 +144,8 @@ class TestFind:
         ("what", "kind"),
         [
             ({"unusable": Unusable("empty: 0 bytes")}, Kind.UNREADABLE),
-            ({"unusable": Unusable("silent: below", is_silent=True)}, Kind.SILENT),
+            ({"unusable": Unusable("silent: below", Fault.SILENT)}, Kind.SILENT),
+            ({"unusable": Unusable("its path contains a line break", Fault.NAME)}, Kind.NAME),
             ({"clipped": 0.05}, Kind.CLIPPED),
             ({"seconds": 2.9}, Kind.SHORT),
         ],
@@ -153,8 +171,8 @@ class TestDataCheck:
     def test_rows_have_their_columns(self):
         check: DataCheck = find([clip("a.wav", seconds=1), clip("b.wav", "jazz", rate=8_000)], 3.0)
         assert class_rows(check) == [
-            ("jazz", "1", "–", "30", "8,000\u00a0Hz", "1"),
-            ("rock", "1", "–", "1", "22,050\u00a0Hz", "1"),
+            ("jazz", "1", "1", "–", "30", "8,000\u00a0Hz", "1"),
+            ("rock", "1", "1", "–", "1", "22,050\u00a0Hz", "1"),
         ]
         assert finding_rows(check) == [
             ("clip shorter than a segment", "1", "no", "a.wav (1\u00a0s, a segment lasts 3\u00a0s)")

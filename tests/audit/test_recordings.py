@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracker.audit.recordings import LEAST_FRAMES, same_recordings
+from tracker.audit import recordings
+from tracker.audit.recordings import LEAST_FRAMES, copies, same_recordings
 
 
 def noise(frames: int, seed: int) -> np.ndarray:
@@ -51,3 +52,20 @@ class TestSameRecordings:
     def test_same_recordings_finds_none_in_noise_or_nothing(self):
         assert pairs(*(noise(500, seed) for seed in range(20)), np.zeros(0, np.uint32)) == []
         assert pairs() == []
+
+    def test_same_recordings_finds_the_same_in_blocks(self, monkeypatch):
+        whole = [noise(300, seed) for seed in range(6)]
+        clips = [*whole, *(changed(words, 0.1) for words in whole)]
+        monkeypatch.setattr(recordings, "_BLOCK", 500)
+        assert pairs(*clips) == [(place, place + 6) for place in range(6)]
+
+
+class TestCopies:
+    def test_copies_joins_copies_of_copies_whatever_their_order(self):
+        whole, again, other = noise(1_000, 0), changed(noise(1_000, 0), 0.1), noise(1_000, 1)
+        clips = {"d": ("1", whole), "b": ("2", other), "c": ("3", again), "a": ("3", again)}
+        assert copies(clips) == copies(dict(reversed(clips.items()))) == (("a", "c", "d"),)
+
+    def test_copies_of_equal_images_may_be_short(self):
+        short = noise(10, 0)
+        assert copies({"a": ("1", short), "b": ("1", short), "c": ("2", short)}) == (("a", "b"),)

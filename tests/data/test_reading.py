@@ -50,7 +50,7 @@ class TestReadDataset:
             read_dataset(write(tmp_path, "Train/rock/a.wav", "test/rock/b.wav"))
 
     def test_read_dataset_refuses_a_line_break_in_a_name(self, tmp_path):
-        with pytest.raises(DataError, match=r"'rock/a\\nb.wav' contains a line break") as raised:
+        with pytest.raises(DataError, match=r"rock/a b.wav: its path contains a line break; rename it") as raised:
             read_dataset(write(tmp_path, "rock/a\nb.wav", "jazz/b.wav"))
         assert "\n" not in str(raised.value)
 

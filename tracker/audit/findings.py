@@ -1,7 +1,9 @@
 """What a person should know of a data set: copies, wrong labels, groups that a split cuts, clips with nothing to hear.
 
 A finding would bias a result if an accuracy measured on this data and split could not be believed because of it; the
-others are worth a look.
+others are worth a look. Clips that can't be used are left out, which biases nothing if it meets all classes alike. It
+does if it hangs on a class: what is left of that class is another sample of it than the data set was to be. That is
+found if a class loses more than a tenth of its clips, and significantly more often than the others.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.audit.recordings import same_recordings
 from tracker.runs.measures import Measures, Unusable
+from tracker.statistics.proportions import hypergeometric_tail
 from tracker.wording import NONE, counted, percent
 
 if TYPE_CHECKING:
@@ -25,12 +27,15 @@ if TYPE_CHECKING:
 
 _EXAMPLES = 3
 MOST_CLIPPED = 0.01  # fraction of a clip at full scale from which it counts as clipped
+MOST_LOST = 0.1  # fraction of a class's clips that may be unusable
+_ALPHA = 0.05  # of all classes together
 
 
 class Kind(StrEnum):
     """What can be found, in the order in which it is shown."""
 
     LOST_CLASS = "lost_class"
+    UNEVEN_LOSS = "uneven_loss"
     TWO_LABELS = "two_labels"
     ACROSS_SPLIT = "across_split"
     CUT_GROUP = "cut_group"
@@ -40,6 +45,7 @@ class Kind(StrEnum):
     SAME_FILE = "same_file"
     SAME_SOUND = "same_sound"
     SAME_RECORDING = "same_recording"
+    NAME = "name"
     UNREADABLE = "unreadable"
     SILENT = "silent"
     CLIPPED = "clipped"
@@ -58,6 +64,7 @@ class Kind(StrEnum):
 
 _WORDS = {
     Kind.LOST_CLASS: "class without a clip that can be used",
+    Kind.UNEVEN_LOSS: "class that loses more clips than the others",
     Kind.TWO_LABELS: "one recording under several labels",
     Kind.ACROSS_SPLIT: "one recording in several parts of the split",
     Kind.CUT_GROUP: "group in several parts of the split",
@@ -67,14 +74,15 @@ _WORDS = {
     Kind.SAME_FILE: "copies of a file",
     Kind.SAME_SOUND: "copies of a sound in other files",
     Kind.SAME_RECORDING: "copies encoded again, cut or amplified",
+    Kind.NAME: "name that no table can hold",
     Kind.UNREADABLE: "clip that cannot be read",
     Kind.SILENT: "silent clip",
     Kind.CLIPPED: "clipped clip",
     Kind.SHORT: "clip shorter than a segment",
 }
 _BIASING = {
-    Kind.LOST_CLASS, Kind.TWO_LABELS, Kind.ACROSS_SPLIT, Kind.CUT_GROUP, Kind.ALIKE_CLASSES, Kind.ONE_GROUP,
-    Kind.GIVEAWAY,
+    Kind.LOST_CLASS, Kind.UNEVEN_LOSS, Kind.TWO_LABELS, Kind.ACROSS_SPLIT, Kind.CUT_GROUP, Kind.ALIKE_CLASSES,
+    Kind.ONE_GROUP, Kind.GIVEAWAY,
 }  # fmt: skip
 
 
@@ -106,12 +114,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:
-    """The usable clips of a class."""
+    """The clips of a class; what was measured is of the usable ones."""
 
     label: str
     clips: int
-    groups: int  # that are named
-    seconds: tuple[float, float, float]  # the shortest, the median and the longest clip
+    usable: int
+    groups: int  # that are named, of usable clips
+    seconds: tuple[float, float, float] | None  # the shortest, the median and the longest clip
     rates: tuple[int, ...]  # Hz
     channels: tuple[int, ...]
 
@@ -121,6 +130,7 @@ class DataCheck:
     """What a data set is like, and what was found in it."""
 
     clips: int
+    usable: int
     groups: int
     parts: Mapping[str, int]  # clips in each part of the split; empty if it can't be divided
     classes: tuple[ClassRow, ...]
@@ -144,7 +154,8 @@ class DataCheck:
         groups = f" from {counted(self.groups, 'group')}" if self.groups else ", without groups"
         parts = " / ".join(f"{number:,} {part}" for part, number in self.parts.items())
         classes = f"{len(self.classes):,} classes" if len(self.classes) != 1 else "1 class"
-        return f"{counted(self.clips, 'clip')} of {classes}{groups}{f'; {parts}' if parts else ''}"
+        usable = f", {self.usable:,} usable," if self.usable < self.clips else ""
+        return f"{counted(self.clips, 'clip')}{usable} of {classes}{groups}{f'; {parts}' if parts else ''}"
 
     @property
     def verdict(self) -> str:
@@ -156,8 +167,23 @@ class DataCheck:
         return f"{counted(len(self.biasing), 'finding')} would bias a result."
 
 
-def find(clips: Sequence[MeasuredClip], segment_s: float, problem: str | None = None) -> DataCheck:
-    """Decide what is to be known of a data set's clips; shorter ones than `segment_s` seconds are short."""
+def find(
+    clips: Sequence[MeasuredClip],
+    segment_s: float,
+    problem: str | None = None,
+    copies: Iterable[Sequence[str]] = (),
+) -> DataCheck:
+    """Decide what is to be known of a data set's clips.
+
+    Parameters
+    ----------
+    segment_s : float
+        Shorter clips than so many seconds are short.
+    problem : str or None
+        Why the data can't be trained on.
+    copies : iterable of sequences of str
+        The paths of the clips of each recording that there are several of, whatever encoded, cut or amplified them.
+    """
     usable = [clip for clip in clips if isinstance(clip.measures, Measures)]
     found = [
         *_single_clips(clips, segment_s),
@@ -166,7 +192,8 @@ def find(clips: Sequence[MeasuredClip], segment_s: float, problem: str | None = 
             for label, same in _by(clips, lambda clip: clip.label).items()
             if not any(isinstance(clip.measures, Measures) for clip in same)
         ),
-        *_copies(usable),
+        *_uneven_losses(clips),
+        *_copies(usable, copies),
         *_groups(usable),
         *_alike_classes(sorted({clip.label for clip in clips})),
         *_giveaways(usable),
@@ -175,9 +202,10 @@ def find(clips: Sequence[MeasuredClip], segment_s: float, problem: str | None = 
     parts = [clip.part for clip in usable if clip.part]
     return DataCheck(
         clips=len(clips),
+        usable=len(usable),
         groups=len({clip.group for clip in clips if clip.group is not None}),
         parts={part: parts.count(part) for part in ("train", "validation", "test") if part in parts},
-        classes=tuple(_class_row(label, same) for label, same in sorted(_by(usable, lambda clip: clip.label).items())),
+        classes=tuple(_class_row(label, same) for label, same in sorted(_by(clips, lambda clip: clip.label).items())),
         findings=tuple(sorted(found, key=lambda finding: (order.index(finding.kind), finding.names))),
         problem=problem,
     )
@@ -197,8 +225,9 @@ def _class_row(label: str, clips: Sequence[MeasuredClip]) -> ClassRow:
     return ClassRow(
         label,
         len(clips),
-        len({clip.group for clip in clips if clip.group is not None}),
-        (float(seconds.min()), float(np.median(seconds)), float(seconds.max())),
+        len(measures),
+        len({clip.group for clip in clips if clip.group is not None and isinstance(clip.measures, Measures)}),
+        (float(seconds.min()), float(np.median(seconds)), float(seconds.max())) if measures else None,
         tuple(sorted({measured.rate for measured in measures})),
         tuple(sorted({measured.channels for measured in measures})),
     )
@@ -208,11 +237,7 @@ def _single_clips(clips: Iterable[MeasuredClip], segment_s: float) -> Iterator[F
     for clip in clips:
         measured = clip.measures
         if isinstance(measured, Unusable):
-            yield Finding(
-                Kind.SILENT if measured.is_silent else Kind.UNREADABLE,
-                (clip.path,),
-                measured.reason.removeprefix("silent: "),
-            )
+            yield Finding(Kind(measured.fault), (clip.path,), measured.reason.removeprefix("silent: "))
             continue
         if measured.clipped >= MOST_CLIPPED:
             yield Finding(Kind.CLIPPED, (clip.path,), f"{percent(measured.clipped)} of it is at full scale")
@@ -222,20 +247,39 @@ def _single_clips(clips: Iterable[MeasuredClip], segment_s: float) -> Iterator[F
             )
 
 
-def _copies(clips: Sequence[MeasuredClip]) -> Iterator[Finding]:
+def _uneven_losses(clips: Sequence[MeasuredClip]) -> Iterator[Finding]:
+    """Find the classes that lose so many more of their clips than the others that chance hardly explains it."""
+    by_label = _by(clips, lambda clip: clip.label)
+    lost = {label: sum(isinstance(clip.measures, Unusable) for clip in same) for label, same in by_label.items()}
+    most = {
+        label: (lost[label], len(same))
+        for label, same in by_label.items()
+        if MOST_LOST * len(same) < lost[label] < len(same)
+    }
+    chances = [hypergeometric_tail(number, of, sum(lost.values()), len(clips)) for number, of in most.values()]
+    for (label, (number, of)), chance in zip(most.items(), chances, strict=True):
+        if chance * len(by_label) <= _ALPHA:
+            others = sum(lost.values()) - number
+            rest = f"{others} of the other {len(clips) - of:,}"
+            yield Finding(Kind.UNEVEN_LOSS, (label,), f"{number} of its {counted(of, 'clip')} can't be used, {rest}")
+
+
+def _copies(clips: Sequence[MeasuredClip], copies: Iterable[Sequence[str]]) -> Iterator[Finding]:
     """Find the clips that are one recording, and those of them that have several labels or are in several parts."""
-    for copies, kind in _recordings(clips):
-        paths = tuple(clip.path for clip in copies)
+    for same, kind in _recordings(clips, copies):
+        paths = tuple(clip.path for clip in same)
         yield Finding(kind, paths)
-        labels = sorted({clip.label for clip in copies})
+        labels = sorted({clip.label for clip in same})
         if len(labels) > 1:
             yield Finding(Kind.TWO_LABELS, paths, f"labelled {', '.join(labels)}")
-        parts = sorted({clip.part for clip in copies if clip.part})
+        parts = sorted({clip.part for clip in same if clip.part})
         if len(parts) > 1:
             yield Finding(Kind.ACROSS_SPLIT, paths, f"in {' and '.join(parts)}")
 
 
-def _recordings(clips: Sequence[MeasuredClip]) -> Iterator[tuple[list[MeasuredClip], Kind]]:
+def _recordings(
+    clips: Sequence[MeasuredClip], copies: Iterable[Sequence[str]]
+) -> Iterator[tuple[list[MeasuredClip], Kind]]:
     """Yield the clips of each recording that there are several of, and how alike the least alike are."""
     measures = [clip.measures for clip in clips if isinstance(clip.measures, Measures)]
     kinds = list(Kind)
@@ -247,11 +291,10 @@ def _recordings(clips: Sequence[MeasuredClip]) -> Iterator[tuple[list[MeasuredCl
     ):
         first: dict[str, int] = {}
         links += [(first[key], place, kind) for place, key in enumerate(keys) if first.setdefault(key, place) != place]
-    unlike = [
-        measured.words if keep else measured.words[:0]
-        for measured, keep in zip(measures, _firsts(measures), strict=True)
-    ]
-    links += [(match.first, match.second, Kind.SAME_RECORDING) for match in same_recordings(unlike)]
+    place_of = {clip.path: place for place, clip in enumerate(clips)}
+    for paths in copies:
+        places = [place_of[path] for path in paths if path in place_of]
+        links += [(places[0], place, Kind.SAME_RECORDING) for place in places[1:]]
     worst: dict[int, Kind] = {}
     for one, other, kind in links:
         a, b = _root(joined, one), _root(joined, other)
@@ -264,12 +307,6 @@ def _recordings(clips: Sequence[MeasuredClip]) -> Iterator[tuple[list[MeasuredCl
         members[_root(joined, place)].append(clip)
     for root, kind in worst.items():
         yield members[root], kind
-
-
-def _firsts(measures: Sequence[Measures]) -> list[bool]:
-    """Return whether each clip is the first with its sound: copies need no second comparison."""
-    seen: set[str] = set()
-    return [not (measured.sound in seen or seen.add(measured.sound)) for measured in measures]  # type: ignore[func-returns-value]
 
 
 def _root(joined: Sequence[int], place: int) -> int:
@@ -318,7 +355,7 @@ def _giveaways(clips: Sequence[MeasuredClip]) -> Iterator[Finding]:
                 yield Finding(Kind.GIVEAWAY, (min(labels),), f"its {len(same)} clips, and no others, {what}")
 
 
-CLASS_COLUMNS = ("class", "clips", "groups", "seconds", "rate", "channels")
+CLASS_COLUMNS = ("class", "clips", "usable", "groups", "seconds", "rate", "channels")
 FINDING_COLUMNS = ("found", "times", "would bias", "which")
 
 
@@ -328,10 +365,11 @@ def class_rows(check: DataCheck) -> list[tuple[str, ...]]:
         (
             row.label,
             f"{row.clips:,}",
+            f"{row.usable:,}",
             f"{row.groups:,}" if check.groups else NONE,
-            " to ".join(dict.fromkeys(f"{seconds:.3g}" for seconds in row.seconds[::2])),
-            ", ".join(f"{rate:,}" for rate in row.rates) + "\u00a0Hz",
-            ", ".join(map(str, row.channels)),
+            " to ".join(dict.fromkeys(f"{seconds:.3g}" for seconds in row.seconds[::2])) if row.seconds else NONE,
+            ", ".join(f"{rate:,}" for rate in row.rates) + "\u00a0Hz" if row.rates else NONE,
+            ", ".join(map(str, row.channels)) or NONE,
         )
         for row in check.classes
     ]

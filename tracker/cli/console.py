@@ -211,7 +211,7 @@ class Table:
         for place, (cell, width) in enumerate(zip(cells, self.widths, strict=True)):
             padding = " " * (width - cell_len(cell))
             padded.append(padding + cell if place in self.flush_right else cell + padding)
-        return (" " * _BETWEEN).join(padded)
+        return (" " * _BETWEEN).join(padded).rstrip()
 
     def _wrapped(self) -> RichTable:
         from rich.table import Table as RichTable

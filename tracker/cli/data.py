@@ -70,7 +70,7 @@ def _print(found: DataCheck) -> None:
     from tracker.audit.findings import CLASS_COLUMNS, FINDING_COLUMNS, class_rows, finding_rows
     from tracker.audit.ladder import COLUMNS
 
-    parts: list[Any] = [found.summary, "", table(CLASS_COLUMNS, class_rows(found), flush_right=(1, 2))]
+    parts: list[Any] = [found.summary, "", table(CLASS_COLUMNS, class_rows(found), flush_right=(1, 2, 3))]
     if found.findings:
         parts += ["", table(FINDING_COLUMNS, finding_rows(found), flush_right=(1,))]
     if found.ladder:

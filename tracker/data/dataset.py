@@ -158,6 +158,11 @@ def is_printable(text: str) -> bool:
     return not any(unicodedata.category(character) in _UNPRINTABLE for character in text)
 
 
+def is_undecoded(character: str) -> bool:
+    """Return whether a character stands for a byte that is not UTF-8."""
+    return unicodedata.category(character) == "Cs"
+
+
 def is_audio(file: Path) -> bool:
     """Return whether a file is audio by its name."""
     return file.suffix.lower() in _AUDIO

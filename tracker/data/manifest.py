@@ -20,6 +20,7 @@ from tracker.contained_files import read_regular
 from tracker.data.dataset import Clip, is_printable, list_folder
 from tracker.delimited import delimiter_of, rows_of, rows_quoted_or_not, text_of
 from tracker.errors import DataError
+from tracker.printable import printable
 from tracker.runs import COLUMNS
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def _row(fields: Mapping[str, str], files: _Files, where: str) -> _Row:
     for column, text in texts.items():
         if not is_printable(text):
             raise DataError(
-                f"{where}: the {column} {text[:40]!a} contains a line break or a control character; "
+                f"{where}: the {column} '{printable(text, 40)}' contains a line break or a control character; "
                 "close its quotes, or rename it"
             )
     for column in ("path", "label"):

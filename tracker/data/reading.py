@@ -25,6 +25,7 @@ from tracker.data.dataset import (
     clips_by_folder,
     is_audio,
     is_printable,
+    is_undecoded,
     list_folder,
     notes_on_folders,
 )
@@ -40,6 +41,7 @@ from tracker.data.manifest import (
     split_word,
 )
 from tracker.errors import DataError
+from tracker.printable import printable
 from tracker.runs import DataPlan, is_of_library
 
 if TYPE_CHECKING:
@@ -86,11 +88,13 @@ def _located(path: str, base: Path, flag: str) -> str:
     return Path(os.path.relpath(path, base)).as_posix()
 
 
-def read_dataset(path: Path, plan: DataPlan = DEFAULT_PLAN, most_files: int | None = None) -> Dataset:
+def read_dataset(
+    path: Path, plan: DataPlan = DEFAULT_PLAN, most_files: int | None = None, *, any_names: bool = False
+) -> Dataset:
     """Read a dataset of at least two classes from a manifest, or a folder that has one or a sub-folder per class.
 
     Paths in `plan` are relative to the data's folder. A folder with more than `most_files` files is refused, if that is
-    given.
+    given, and so are names that no table can hold, unless `any_names`.
 
     Raises
     ------
@@ -108,7 +112,8 @@ def read_dataset(path: Path, plan: DataPlan = DEFAULT_PLAN, most_files: int | No
         raise DataError(
             f"{error.filename} cannot be read ({error.strerror}); check its name and permissions"
         ) from error
-    _check_names(dataset)
+    if not any_names and (refusal := names_refusal(dataset)):
+        raise DataError(refusal)
     _check_classes(dataset, path)
     return dataset
 
@@ -264,21 +269,35 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_FEW]) + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "")
 
 
-def _check_names(dataset: Dataset) -> None:
-    """Refuse names that no line can hold, and two that differ only in how accents are encoded."""
-    for clip in dataset.clips:
+def name_faults(dataset: Dataset) -> dict[int, str]:
+    """Return why no line of a table can hold a clip's names, or tell it from another clip, by its place."""
+    faults: dict[int, str] = {}
+    for place, clip in enumerate(dataset.clips):
         for what, text in (("path", clip.path), ("label", clip.label), ("group", clip.group or "")):
             if not is_printable(text):
-                raise DataError(
-                    f"the {what} {text!a} contains a line break, a control character or a byte that is not UTF-8; "
-                    "rename it"
-                )
-    for clip, following in pairwise(dataset.clips):
+                faults.setdefault(place, f"its {what} contains {_unprintable(text)}")
+    for place, (clip, following) in enumerate(pairwise(dataset.clips), start=1):
         if clip.path == following.path:
-            raise DataError(
-                f"two files are both named {clip.path!r}, their accents encoded differently; "
-                "rename or remove one of them"
-            )
+            faults.setdefault(place, "another file has the same name, its accents encoded differently")
+    return faults
+
+
+def _unprintable(text: str) -> str:
+    if len(text.splitlines()) > 1:
+        return "a line break"
+    return "a byte that is not UTF-8" if any(map(is_undecoded, text)) else "a control character"
+
+
+def names_refusal(dataset: Dataset) -> str | None:
+    """Return why a dataset can't be trained on for the names of its clips; None if it can."""
+    faults = name_faults(dataset)
+    if not faults:
+        return None
+    place, reason = next(iter(faults.items()))
+    first = f"{printable(dataset.clips[place].path)}: {reason}"
+    if len(faults) == 1:
+        return f"the clip {first}; rename it"
+    return f"{len(faults)} clips have names that no table can hold, such as {first}; rename them"
 
 
 def _check_classes(dataset: Dataset, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a clip's sound is like, for the check of a data set: length, rate, clipping, and a fingerprint of the recording.
+"""What a clip's sound is like: length, rate and clipping for the check of a data set, and the recording's fingerprint.
 
 The fingerprint is the one of Haitsma and Kalker, made of the log-mel image: a word of 32 bits for each frame, of the
 signs of differences of energy between neighbouring bands and over time. It stays nearly the same if a recording is
@@ -6,8 +6,8 @@ encoded again, made louder or cut. Measured on the demo set: of copies as mp3, a
 any sample or at a tenth of the level, at most 20% of the bits differ over 30 s, of other recordings of the same artist
 at least 38%. Chromaprint would do it too, but is a C library that no package brings.
 
-Measures are kept beside the images, a JSON file per clip, by the SHA-256 of its bytes; an image that is computed for
-its fingerprint is cached as well, so that training finds it.
+Measures are kept beside the images, a JSON file per clip, by the SHA-256 of its bytes. The image is cached as well, so
+that its fingerprint, and training, find it.
 
 References
 ----------
@@ -16,10 +16,10 @@ Haitsma, J. and Kalker, T. (2002). A highly robust audio fingerprinting system. 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from contextlib import suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +29,7 @@ from tracker.contained_files import open_folder, read_file
 from tracker.features.decode import AudioFault, SilentFault, decode, resampled
 from tracker.features.extract import ImageCache, give_librosa_a_folder, in_threads, log_mel, settings_key
 from tracker.runs import Spectrogram
-from tracker.runs.measures import Measures, Unusable
+from tracker.runs.measures import Fault, Measures, Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from tracker.features.decode import Sound
 
-MEASURES_VERSION = 1  # increased with every change of what is measured
+MEASURES_VERSION = 2  # increased with every change of what is measured
 SETTINGS = Spectrogram()  # of the image that a fingerprint is made of, whatever a run's are
 
 _FIRST_BAND, _WIDTH, _BANDS = 4, 3, 33  # mel bands in threes: from 90 Hz to 8 kHz, which encoders leave alone
@@ -64,14 +64,13 @@ def _measured(path: Path, clip: str, shelf: _Shelf) -> Measures | Unusable:
         sound = decode(path, SETTINGS.sr)
         image = log_mel(resampled(sound, SETTINGS.sr), SETTINGS).astype(np.float16)
     except AudioFault as fault:
-        return Unusable(fault.reason, isinstance(fault, SilentFault))
+        return Unusable(fault.reason, Fault.SILENT if isinstance(fault, SilentFault) else Fault.UNREADABLE)
     found = Measures(
         len(sound.samples) / sound.rate,
         sound.rate,
         sound.channels,
         sound.clipped / len(sound.samples),
         _digest(sound),
-        fingerprint(image),
     )
     shelf.write(clip, found, image)
     return found
@@ -113,22 +112,13 @@ class _Shelf:
         """Return the measures of a clip; None if there are none."""
         try:
             document = json.loads(read_file(self._folder / f"{clip}.json", self._root, _LARGEST))
-            words = np.frombuffer(base64.b64decode(document.pop("words")), "<u4").astype(np.uint32)
-            return Measures(**document, words=words) if document.pop("clip") == clip else None
+            return Measures(**document) if document.pop("clip") == clip else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def write(self, clip: str, found: Measures, image: NDArray[np.float16]) -> None:
         """Keep the measures of a clip, and its image."""
-        document = {
-            "clip": clip,
-            "seconds": found.seconds,
-            "rate": found.rate,
-            "channels": found.channels,
-            "clipped": found.clipped,
-            "sound": found.sound,
-            "words": base64.b64encode(found.words.astype("<u4").tobytes()).decode(),
-        }
+        document = {"clip": clip, **asdict(found)}
         self._images.write(clip, image)
         with suppress(OSError):
             self._root.mkdir(parents=True, exist_ok=True)

@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING
 
 from tracker.atomic_files import cache_folder
 from tracker.audit.findings import DataCheck, MeasuredClip, find
-from tracker.data.dataset import duplicates, hash_clips, with_copies_together
-from tracker.data.reading import located
+from tracker.data.dataset import hash_clips, with_copies_together
+from tracker.data.reading import located, name_faults, names_refusal
 from tracker.data.splits import divide
 from tracker.errors import DataError
 from tracker.features.measure import measure
+from tracker.printable import printable
+from tracker.recording.copies import find_copies
 from tracker.recording.reporter import SilentReporter
-from tracker.recording.train import find_dataset, read_data
-from tracker.runs.measures import Measures
+from tracker.recording.train import find_dataset, read_images, too_few_classes, too_many_faults
+from tracker.runs.measures import Fault, Unusable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from tracker.data.dataset import Clip
     from tracker.recording.reporter import Reporter
     from tracker.runs import RunPlan
 
@@ -30,29 +34,41 @@ def check(data: Path | None, plan: RunPlan, reporter: Reporter, *, ladder: bool 
 
     With a ladder the plan's network is trained under three splits. Nothing but the cache is written.
     """
-    dataset = find_dataset(data, reporter, located(plan.data, data))
+    found = find_dataset(data, reporter, located(plan.data, data), any_names=True)
+    misnamed = name_faults(found)
+    dataset = replace(found, clips=tuple(clip for place, clip in enumerate(found.clips) if place not in misnamed))
     with reporter.progress("reading", len(dataset.clips)) as progress:
         hashes = hash_clips(dataset, progress)
     with reporter.progress("measuring", len(dataset.clips)) as progress:
         files = [(clip.file, hashes[clip.path]) for clip in dataset.clips]
-        measures = measure(files, cache_folder(), progress)
-    usable = dataset.without(
-        clip.path for clip, found in zip(dataset.clips, measures, strict=True) if not isinstance(found, Measures)
+        measures = dict(zip(dataset.clips, measure(files, cache_folder(), progress), strict=True))
+    faults = {clip.path: measured for clip, measured in measures.items() if isinstance(measured, Unusable)}
+    usable = dataset.without(faults)
+    copies = find_copies(usable.clips, hashes, cache_folder(), reporter)
+    problem = (
+        names_refusal(found)
+        or too_many_faults([f"{path} ({fault.reason})" for path, fault in faults.items()], len(dataset.clips))
+        or too_few_classes(usable.classes)
     )
-    parts, problem = {}, None
-    copies = duplicates({clip.path: hashes[clip.path] for clip in usable.clips})
+    parts: Mapping[str, str] = {}
     try:
         parts = divide(with_copies_together(usable, copies), plan.split).parts
     except DataError as error:
-        problem = str(error)
+        problem = problem or str(error)
     clips = [
-        MeasuredClip(clip.path, clip.label, clip.group, parts.get(clip.path), hashes[clip.path], found)
-        for clip, found in zip(dataset.clips, measures, strict=True)
+        MeasuredClip(clip.path, clip.label, clip.group, parts.get(clip.path), hashes[clip.path], measured)
+        for clip, measured in measures.items()
     ]
-    found = find(clips, plan.configuration.segment_s, problem)
+    clips += [_misnamed(found.clips[place], reason) for place, reason in misnamed.items()]
+    result = find(clips, plan.configuration.segment_s, problem, copies)
     if not ladder or problem:
-        return found
+        return result
     from tracker.recording.ladder import climb
 
-    read = read_data(data, plan.spectrogram, SilentReporter(), plan=located(plan.data, data))
-    return replace(found, ladder=climb(read, plan, reporter))
+    read = read_images(dataset, hashes, plan.spectrogram, SilentReporter())
+    return replace(result, ladder=climb(read, plan, reporter))
+
+
+def _misnamed(clip: Clip, reason: str) -> MeasuredClip:
+    group = None if clip.group is None else printable(clip.group)
+    return MeasuredClip(printable(clip.path), printable(clip.label), group, None, "", Unusable(reason, Fault.NAME))

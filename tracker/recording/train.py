@@ -18,14 +18,16 @@ from typing import TYPE_CHECKING
 
 from tracker import __version__
 from tracker.atomic_files import cache_folder
-from tracker.data.dataset import Dataset, duplicates, fingerprint, hash_clips, with_copies_together
+from tracker.data.dataset import Dataset, fingerprint, hash_clips, with_copies_together
 from tracker.data.reading import located, read_dataset
 from tracker.data.splits import Split, cut_groups, divide, is_validation_drawn, manifest_text
 from tracker.data.splits import fingerprint as split_fingerprint
 from tracker.errors import DataError, StoreError, TrainingError
 from tracker.features.decode import AudioFault
 from tracker.features.extract import extract
+from tracker.features.measure import SETTINGS as FINGERPRINTED
 from tracker.journal.reader import Journal, unsettled
+from tracker.recording.copies import find_copies
 from tracker.recording.parent_run import parent_run
 from tracker.recording.run_writer import ENVIRONMENT, RunWriter, classes_tag, signals_raise, versions_text
 from tracker.recording.stores import data_tag, interrupted_message, journals_folder, load_runs, model_param
@@ -51,7 +53,7 @@ from tracker.training.result import environment, machine, use_backend
 from tracker.wording import counted, some
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from tracker.data.dataset import Clip
     from tracker.recording.reporter import Reporter
@@ -128,14 +130,14 @@ class ReadData:
     """A dataset as it was read, to be divided in one way or several."""
 
     dataset: Dataset  # without the clips that could not be used
-    hashes: Mapping[str, str]  # of each clip's bytes, by its path
+    copies: tuple[tuple[str, ...], ...]  # the clips of each recording that there are several of
     images: Mapping[str, Image]
     fingerprint: str
 
     def divided(self, plan: SplitPlan, reporter: Reporter) -> Prepared:
         """Return the dataset divided; warns of what makes the validation accuracy too optimistic."""
         split = divide(self.dataset, plan)
-        facts = _facts(self.dataset, split, self.hashes)
+        facts = _facts(self.dataset, split, self.copies)
         _warn_of_leaks(facts, reporter)
         if not plan.fold:
             _warn_of_unused_folds(self.dataset, reporter)
@@ -175,18 +177,29 @@ def read_data(
         on_classes(len(dataset.classes))
     with reporter.progress("reading", len(dataset.clips)) as progress:
         hashes = hash_clips(dataset, progress)
+    return read_images(dataset, hashes, spectrogram, reporter)
+
+
+def read_images(dataset: Dataset, hashes: Mapping[str, str], spectrogram: Spectrogram, reporter: Reporter) -> ReadData:
+    """Return a dataset with the image of each clip that can be used; `hashes` are of all clips' bytes."""
     images = _images(dataset, hashes, spectrogram, reporter)
     usable = dataset.without(clip.path for clip in dataset.clips if clip.path not in images)
-    together = with_copies_together(usable, duplicates({clip.path: hashes[clip.path] for clip in usable.clips}))
-    return ReadData(together, hashes, images, fingerprint(usable, hashes))
+    at_hand = images.__getitem__ if spectrogram == FINGERPRINTED else None
+    copies = find_copies(usable.clips, hashes, cache_folder(), reporter, at_hand)
+    return ReadData(with_copies_together(usable, copies), copies, images, fingerprint(usable, hashes))
 
 
-def find_dataset(data: Path | None, reporter: Reporter, plan: DataPlan = ANY_DATA) -> Dataset:
-    """Return a dataset before any audio is read; what a person must know of it is a warning."""
+def find_dataset(
+    data: Path | None, reporter: Reporter, plan: DataPlan = ANY_DATA, *, any_names: bool = False
+) -> Dataset:
+    """Return a dataset before any audio is read; what a person must know of it is a warning.
+
+    One with names that no table can hold is refused, unless `any_names`.
+    """
     if data is None and plan != ANY_DATA:
         given = ", ".join(entry.flag for entry in options_of(DataPlan) if getattr(plan, entry.name) is not None)
         raise DataError(f"{given} says how data of your own is read, and none was given; add --data")
-    dataset = read_dataset(data, plan) if data else _demo_set(reporter)
+    dataset = read_dataset(data, plan, any_names=any_names) if data else _demo_set(reporter)
     for note in dataset.notes:
         reporter.warn(note)
     return dataset
@@ -215,25 +228,35 @@ def _images(
         results = extract([*files.values()], spectrogram, cache_folder(), progress, reporter.warn)
     by_path = dict(zip(files, results, strict=True))
     faults = [f"{path} ({result})" for path, result in by_path.items() if isinstance(result, AudioFault)]
-    if len(faults) > MOST_FAULTY * len(files):
-        raise DataError(
-            f"{len(faults)} of {len(files)} clips cannot be used, more than a tenth: {some(faults)}; repair or remove "
-            "these files"
-        )
+    if refusal := too_many_faults(faults, len(files)):
+        raise DataError(refusal)
     if faults:
         reporter.warn(f"left out {len(faults)} of {len(files)} clips that cannot be used: {some(faults)}")
     usable = {clip.label for clip in dataset.clips if not isinstance(by_path[clip.path], AudioFault)}
     for label in sorted({*dataset.classes} - usable):
         reporter.warn(f"the class {label} is left out, since none of its clips can be used")
-    if len(usable) < len({*dataset.classes}) < 3:
-        raise DataError(f"only clips of one class can be used, {min(usable)!r}, and a classifier needs two")
+    if refusal := too_few_classes(usable):
+        raise DataError(refusal)
     return {path: result for path, result in by_path.items() if not isinstance(result, AudioFault)}
 
 
-def _facts(dataset: Dataset, split: Split, hashes: Mapping[str, str]) -> DataFacts:
-    """Return what is on both sides of the split, or has several labels, by the contents of the clips."""
+def too_many_faults(faults: Sequence[str], n: int) -> str | None:
+    """Return why a dataset of `n` clips can't be trained on if these can't be used; None if it can."""
+    if len(faults) <= MOST_FAULTY * n:
+        return None
+    return f"{len(faults)} of {n} clips cannot be used, more than a tenth: {some(faults)}; repair or remove these files"
+
+
+def too_few_classes(usable: Collection[str]) -> str | None:
+    """Return why a dataset can't be trained on if clips of these classes alone can be used; None if it can."""
+    if len(usable) != 1:
+        return None
+    return f"only clips of one class can be used, {min(usable)!r}, and a classifier needs two"
+
+
+def _facts(dataset: Dataset, split: Split, same: Sequence[Sequence[str]]) -> DataFacts:
+    """Return what is on both sides of the split, or has several labels, given the clips of each recording."""
     parts, labels = split.parts, {clip.path: clip.label for clip in dataset.clips}
-    same = duplicates({path: hashes[path] for path in parts})
     return DataFacts(
         groups=len({clip.group for clip in dataset.clips if clip.group is not None}),
         shared_recordings=examples_of([paths for paths in same if len({parts[path] for path in paths}) > 1]),

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import numpy as np  # elsewhere where it is used, so that help doesn't load it
-    from numpy.typing import NDArray
+from enum import StrEnum
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Measures:
     """A clip that can be read."""
 
@@ -19,10 +15,14 @@ class Measures:
     channels: int
     clipped: float  # fraction of its frames at full scale
     sound: str  # SHA-256 of its samples in 16 bits, mono, and their rate: the same in any lossless file
-    words: NDArray[np.uint32]  # its fingerprint, a word for each of `STEPS_A_SECOND`; 0 where there is nothing to tell
 
 
-STEPS_A_SECOND = 22_050 / 512
+class Fault(StrEnum):
+    """What keeps a clip from being used."""
+
+    UNREADABLE = "unreadable"
+    SILENT = "silent"
+    NAME = "name"  # which no line of a table can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,4 +30,4 @@ class Unusable:
     """A clip that can't be used, and why."""
 
     reason: str
-    is_silent: bool = False
+    fault: Fault = Fault.UNREADABLE

@@ -44,6 +44,18 @@ def pmf(k: NDArray[np.integer], n: int, fraction: float) -> NDArray[np.float64]:
     return chances
 
 
+def hypergeometric_tail(k: int, drawn: int, successes: int, n: int) -> float:
+    """Return the probability of at least `k` successes among `drawn` of `n` things, of which so many are successes.
+
+    It is the one-sided p-value of Fisher's exact test.
+    """
+    ways = sum(
+        math.comb(successes, number) * math.comb(n - successes, drawn - number)
+        for number in range(max(k, drawn + successes - n, 0), min(drawn, successes) + 1)
+    )
+    return ways / math.comb(n, drawn)
+
+
 @np.errstate(divide="ignore", invalid="ignore")  # a slope may be 0 or unknown: then the bracket is halved
 def score_intervals(
     b: NDArray[np.number], c: NDArray[np.number], n: int, z: float
