@@ -49,6 +49,12 @@ class TestSentence:
             "have more than one label, so no model can classify every copy correctly."
         )
 
+    def test_sentence_of_copies_that_the_split_keeps_together(self) -> None:
+        assert sentence(DataFacts(2, NOTHING, NOTHING, NOTHING, Found(1))) == (
+            "1 recording is there more than once, also encoded again, cut or amplified. The split keeps such copies "
+            "together, but fewer clips are independent than were counted."
+        )
+
     def test_sentence_of_data_without_groups(self) -> None:
         assert sentence_of(make_study(make_run(1, "101")), "data_checks") == (
             "The data names no groups, so clips of one artist, speaker or recording may be in both training and "

@@ -68,6 +68,14 @@ class TestPrepare:
         prepare(manifest(tmp_path, *rows), PLAN, reporter)
         assert reporter.warnings[-1] == "the same recording has more than one label: 0.wav, 1.wav"
 
+    def test_prepare_keeps_copies_together_and_says_so(self, tmp_path: Path) -> None:
+        rows = [(group, "", number) for group, number in zip("wwxxyyzz", "71234576", strict=True)]
+        reporter = Collected()
+        prepared = prepare(manifest(tmp_path, *rows), PLAN, reporter)
+        assert prepared.facts.copies == Found(1, (("0.wav", "6.wav"),))
+        assert {len({prepared.split.parts[f"{number}.wav"] for number in (0, 1, 6, 7)})} == {1}
+        assert reporter.messages[-2].startswith("1 recording with copies")
+
     def test_prepare_says_the_data_in_a_line(self, tmp_path: Path) -> None:
         rows = [(group, "", "") for group in "wwxxyyzz"]
         reporter = Collected()

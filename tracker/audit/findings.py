@@ -1,9 +1,9 @@
 """What a person should know of a data set: copies, wrong labels, groups that a split cuts, clips with nothing to hear.
 
 A finding would bias a result if an accuracy measured on this data and split could not be believed because of it; the
-others are worth a look. Clips that can't be used are left out, which biases nothing if it meets all classes alike. It
-does if it hangs on a class: what is left of that class is another sample of it than the data set was to be. That is
-found if a class loses more than a tenth of its clips, and significantly more often than the others.
+others are worth a look. Clips that can't be used are left out. That biases nothing if it meets all classes alike. It
+does if a class loses more than a tenth of its clips, and significantly more often than the others do: its remaining
+clips are not a fair sample of it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What may make accuracy too optimistic: unknown groups, and recordings or groups on both sides of the split.
 
-`tracker run` compares the bytes of all clips and logs which are the same; other programs may log the same tags.
+`tracker run` compares all clips and logs which are copies of one recording, also if they were encoded again, cut or
+amplified; other programs may log the same tags.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 _IN_SEVERAL_PARTS = "in more than one part of the split, so validation accuracy is too optimistic."
 _SEVERAL_LABELS = "more than one label, so no model can classify every copy correctly."
+_ARE_COPIES = (
+    "there more than once, also encoded again, cut or amplified. The split keeps such copies together, but fewer clips "
+    "are independent than were counted."
+)
 _MAY_SHARE = "so clips of one {} may be in both training and {}; {} would then be too optimistic."
 _SOURCES_OF_AUDIO, _SOURCES = "artist, speaker or recording", "person, place or other source"
 
@@ -33,9 +38,10 @@ class DataChecks(Details):
     """The evidence; None if it was not logged."""
 
     groups: int | None = None  # how many the data names; 0 if none
-    shared_recordings: Found | None = None  # of equal bytes, in more than one part of the split
+    shared_recordings: Found | None = None  # with copies in more than one part of the split
     cut_groups: Found | None = None  # groups in more than one part of the split
-    relabelled_recordings: Found | None = None  # of equal bytes, under several labels
+    relabelled_recordings: Found | None = None  # with copies under several labels
+    copies: Found | None = None  # recordings with copies in one part of the split
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return what makes the validation accuracy too optimistic, or may."""
@@ -48,6 +54,9 @@ class DataChecks(Details):
         ):
             if found and found.n:
                 parts.append(f"{found.n:,} {one if found.n == 1 else several} {consequence}")
+        if self.copies and self.copies.n:
+            are = "recording is" if self.copies.n == 1 else "recordings are"
+            parts.append(f"{self.copies.n:,} {are} {_ARE_COPIES}")
         if not self.groups:
             why = "No groups were logged" if self.groups is None else "The data names no groups"
             sources = _SOURCES_OF_AUDIO if wording.sample == CLIPS else _SOURCES
@@ -70,6 +79,7 @@ class DataChecks(Details):
                 ("The same recording in several parts of the split", "clips", self.shared_recordings),
                 ("Groups in several parts of the split", "group", self.cut_groups),
                 ("The same recording under several labels", "clips", self.relabelled_recordings),
+                ("The same recording more than once", "clips", self.copies),
             )
             if found and found.examples
         )
@@ -89,7 +99,7 @@ def _checks(result: RunResult) -> DataChecks:
     groups = facts.groups
     if groups is None and run.validation is not None:
         groups = len(set(run.groups.values()))
-    return DataChecks(groups, facts.shared_recordings, facts.cut_groups, facts.relabelled_recordings)
+    return DataChecks(groups, facts.shared_recordings, facts.cut_groups, facts.relabelled_recordings, facts.copies)
 
 
 KIND = Kind(name="data_checks", title="Data checks", conclude=data_checks)

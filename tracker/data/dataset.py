@@ -60,13 +60,13 @@ class Clip:
     fold: int | None = None
     kept_with: str | None = field(
         default=None, compare=False
-    )  # the same of all clips that copies of a file tie together
+    )  # the same of all clips that copies of a recording tie together
 
     @property
     def unit(self) -> tuple[str, str]:
         """What a split keeps whole: the clip's group, or else the clip itself; the two never have the same name.
 
-        Groups that have copies of a file in common are one.
+        Groups that have copies of a recording in common are one.
         """
         if self.kept_with is not None:
             return ("copies", self.kept_with)
@@ -98,7 +98,7 @@ class Dataset:
 
 
 def with_copies_together(dataset: Dataset, copies: Iterable[Sequence[str]]) -> Dataset:
-    """Return a dataset of which no split divides copies of one file, given the paths of each file's copies.
+    """Return a dataset of which no split divides the copies of a recording, given the paths of each one's copies.
 
     A group with a copy of another group's clip is kept with that group.
     """
@@ -146,7 +146,7 @@ def fingerprint(dataset: Dataset, hashes: Mapping[str, str]) -> str:
 
 
 def duplicates(hashes: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
-    """Return the sorted paths of each two or more clips that have the same bytes."""
+    """Return the sorted paths of each two or more clips of which the same is given, such as a hash of their bytes."""
     same: dict[str, list[str]] = defaultdict(list)
     for path in sorted(hashes):
         same[hashes[path]].append(path)

@@ -139,6 +139,9 @@ class ReadData:
         split = divide(self.dataset, plan)
         facts = _facts(self.dataset, split, self.copies)
         _warn_of_leaks(facts, reporter)
+        if facts.copies and facts.copies.n:
+            copies = counted(facts.copies.n, "recording")
+            reporter.log(f"{copies} with copies, also encoded again, cut or amplified: the split keeps these together")
         if not plan.fold:
             _warn_of_unused_folds(self.dataset, reporter)
         identity = {
@@ -262,6 +265,7 @@ def _facts(dataset: Dataset, split: Split, same: Sequence[Sequence[str]]) -> Dat
         shared_recordings=examples_of([paths for paths in same if len({parts[path] for path in paths}) > 1]),
         cut_groups=examples_of([(group,) for group in cut_groups(split)]),  # which only a manifest's own split can have
         relabelled_recordings=examples_of([paths for paths in same if len({labels[path] for path in paths}) > 1]),
+        copies=examples_of([paths for paths in same if len({parts[path] for path in paths}) == 1]),
     )
 
 

@@ -16,6 +16,7 @@ GROUPS_TAG = "tracker.groups"  # how many groups the data set names
 SHARED_TAG = "tracker.shared_recordings"
 CUT_GROUPS_TAG = "tracker.cut_groups"
 RELABELLED_TAG = "tracker.relabelled_recordings"
+COPIES_TAG = "tracker.copies"
 NETWORK_TAG = "tracker.network"
 ENVIRONMENT_TAG = "tracker.environment"
 PLAN_TAG = "tracker.plan"  # an id of what one command trains: the same command, given again, has the same one
@@ -44,14 +45,15 @@ class DataFacts:
     """What is to be known about a data set and its split; None if it was not logged."""
 
     groups: int | None = None  # how many the data set names; 0 if none
-    shared_recordings: Found | None = None  # of equal bytes, in more than one part of the split
+    shared_recordings: Found | None = None  # with copies in more than one part of the split
     cut_groups: Found | None = None  # groups in more than one part of the split
-    relabelled_recordings: Found | None = None  # of equal bytes, under several labels
+    relabelled_recordings: Found | None = None  # with copies under several labels
+    copies: Found | None = None  # recordings with copies in one part of the split
 
     def tags(self) -> dict[str, str]:
         """Return what is known as tags."""
         found = {SHARED_TAG: self.shared_recordings, CUT_GROUPS_TAG: self.cut_groups,
-                 RELABELLED_TAG: self.relabelled_recordings}  # fmt: skip
+                 RELABELLED_TAG: self.relabelled_recordings, COPIES_TAG: self.copies}  # fmt: skip
         tags = {name: _document(what) for name, what in found.items() if what is not None}
         return tags if self.groups is None else {GROUPS_TAG: str(self.groups), **tags}
 
@@ -63,6 +65,7 @@ def data_facts(tags: Mapping[str, str]) -> DataFacts:
         _found(tags.get(SHARED_TAG)),
         _found(tags.get(CUT_GROUPS_TAG)),
         _found(tags.get(RELABELLED_TAG)),
+        _found(tags.get(COPIES_TAG)),
     )
 
 
