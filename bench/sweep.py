@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 
+from bench.timeline import Watch, timeline
 from tracker.recording.stores import LogTarget, find_store
 from tracker.recording.workers import RunTask, Work
 from tracker.runs import Configuration, RunPlan
@@ -56,13 +57,20 @@ def processor() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def sweep(folder: Path, data: Path, runs: int, epochs: int, jobs: int) -> Times:
+def sweep(folder: Path, data: Path, runs: int, epochs: int, jobs: int, *, watched: bool = False) -> Times:
     folder.mkdir()
     words = ["--data", data, "--epochs", epochs, "--segment", 1, "--seeds", runs, "--jobs", jobs]
     begun, before = time.perf_counter(), processor()
     command = [sys.executable, "-m", "tracker", "sweep", *map(str, words)]
-    subprocess.run(command, cwd=folder, capture_output=True, check=True)
-    return Times(time.perf_counter() - begun, processor() - before)
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        watch = Watch(process.pid) if watched else None
+        if process.wait():
+            sys.exit(f"the sweep exited with {process.returncode}")
+    times = Times(time.perf_counter() - begun, processor() - before)
+    if watch:
+        watch.close()
+        print(*timeline(watch, folder), sep="\n", flush=True)
+    return times
 
 
 def nothing(_work: Work, task: RunTask, _parent: int) -> str:

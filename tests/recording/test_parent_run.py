@@ -7,10 +7,10 @@ from mlflow import MlflowClient
 
 from tests.running import Collected
 from tracker.journal.reader import journals
+from tracker.recording.earlier_runs import logged_runs
 from tracker.recording.parent_run import parent_run
 from tracker.recording.run_writer import RunWriter
 from tracker.recording.stores import LogTarget, journals_folder, load_runs, run_names
-from tracker.recording.sweep import logged_runs
 from tracker.recording.uploader import send, sync_runs
 from tracker.runs.facts import TrainingPlan
 from tracker.store import store_at

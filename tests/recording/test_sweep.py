@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.builders import make_run
+from tracker.recording.earlier_runs import expected_seconds, surely_missing
 from tracker.recording.reporter import SilentReporter
 from tracker.recording.stores import LogTarget
-from tracker.recording.sweep import expected_seconds
+from tracker.recording.sweep import _longest_first
 from tracker.recording.train import plan_id, run_key
 from tracker.recording.workers import RunTask, Work, train_all
 from tracker.runs import Configuration, Run, RunPlan, RunStatus
@@ -33,11 +34,29 @@ class TestExpectedSeconds:
 
     def test_runs_of_the_configuration_say_it_whatever_their_seed(self) -> None:
         logged = [ran(replace(PLAN, seed=5), 20, (1,) * 4), ran(replace(PLAN, seed=6), 30, (1,) * 4)]
-        assert expected_seconds([PLAN, replace(PLAN, seed=1)], logged) == 50
+        assert expected_seconds([PLAN, replace(PLAN, seed=1)], logged) == [25, 25]
 
     def test_epochs_of_others_are_counted_apart_from_their_start_and_end(self) -> None:
         other = RunPlan(Configuration(epochs=2))
-        assert expected_seconds([PLAN], [ran(other, 24, (3, 1))]) == 20 + 10 * 2
+        assert expected_seconds([PLAN], [ran(other, 24, (3, 1))]) == [20 + 10 * 2]
+
+
+class TestSurelyMissing:
+    def test_a_run_that_has_finished_or_is_trained_may_be_the_one_whatever_its_data(self) -> None:
+        plans = [replace(PLAN, seed=seed) for seed in range(4)]
+        statuses = [RunStatus.FINISHED, RunStatus.RUNNING, RunStatus.FAILED]
+        logged = [
+            replace(make_run(seed, params=plans[seed].params(), seed=None), status=status)
+            for seed, status in enumerate(statuses)
+        ]
+        assert surely_missing([*plans, plans[3]], logged) == 2
+
+
+class TestLongestFirst:
+    def test_equal_runs_keep_their_order(self) -> None:
+        tasks = {name: RunTask(name, PLAN, name) for name in "abcd"}
+        assert [*_longest_first(tasks, [1, 3, 1, 3])] == ["b", "d", "a", "c"]
+        assert [*_longest_first(tasks, None)] == [*tasks]
 
 
 class TestKeys:

@@ -190,6 +190,8 @@ def _sweep(context: typer.Context, values: Mapping[str, Any], own: Mapping[str, 
     target = stores.LogTarget(store, experiment, values["offline"])
     more = {"jobs": values["jobs"], "note": note, "keep_going": values["keep_going"], "address": values["address"]}
     more["backend"] = values["backend"] or BACKENDS[0]
+    if values["dry_run"]:
+        more["may_start"] = lambda: False  # so that no worker process is started for it
     try:
         with open_sweep(plan, None if data is None else Path(data), target, ConsoleReporter(), **more) as opened:
             log(str(opened))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.errors import TrackerError
 from tracker.recording.cluster import LostWorkerError
-from tracker.recording.workers import interrupts_blocked
+from tracker.recording.pool import interrupts_blocked
 from tracker.training.result import threads
 
 if TYPE_CHECKING:

@@ -8,50 +8,45 @@ from __future__ import annotations
 
 import os
 import time
-from collections import defaultdict
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import numpy as np
-
 from tracker.atomic_files import disk_errors
-from tracker.errors import DataError, StoreError, TrackerError
+from tracker.errors import DataError, TrackerError
 from tracker.journal.process_lock import locking
-from tracker.journal.reader import journals, read, unsettled
+from tracker.journal.reader import read, unsettled
 from tracker.journal.writer import make_journals_folder
 from tracker.recording.backends import check_installed, open_cluster
 from tracker.recording.cluster import ClusterSweep, Joining
 from tracker.recording.devices import visible_devices
+from tracker.recording.earlier_runs import decisive_run, expected_seconds, logged_runs, surely_missing
 from tracker.recording.parent_run import parent_run
+from tracker.recording.pool import end_unused_workers
 from tracker.recording.reporter import TRAINING, SayOnce
 from tracker.recording.stores import (
     HOST_TAG,
     command_on,
-    counts,
     data_tag,
     interrupted_message,
     journals_folder,
-    journals_for,
     model_param,
-    run_from_journal,
 )
 from tracker.recording.train import CODE_TAG, located_plans, plan_id, read_data, run_key, run_name, warn_of_idle_options
 from tracker.recording.uploader import send
-from tracker.recording.workers import RunOutcome, RunTask, Work, train_all
-from tracker.runs import LOGGED_OPTIONS, Role, Run, RunStatus
+from tracker.recording.workers import RunOutcome, RunTask, Work, load_workers, train_all
+from tracker.runs import RunStatus
 from tracker.runs.facts import TrainingPlan
-from tracker.runs.sweeps import BACKENDS
-from tracker.store import GoneError
+from tracker.runs.sweeps import BACKENDS, SweepPlan
 from tracker.training.networks import find_network, parse_options
 from tracker.training.pretrained import prepare_weights
 from tracker.training.result import environment, threads, use_backend
 from tracker.wording import counted, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from tracker.journal.reader import Journal
@@ -59,18 +54,11 @@ if TYPE_CHECKING:
     from tracker.recording.reporter import Reporter
     from tracker.recording.stores import LogTarget
     from tracker.recording.train import ReadData
-    from tracker.runs import RunPlan, Spectrogram
-    from tracker.runs.sweeps import RunList, SweepPlan
+    from tracker.runs import Run, RunPlan, Spectrogram
+    from tracker.runs.sweeps import RunList
 
 _LOCK = "sweep.lock"  # beside the journals
 _POLL_S = 1.0  # between looks at a run that another process trains
-_ORDER = {  # which of several runs says how far a task is
-    RunStatus.FINISHED: 0,
-    RunStatus.RUNNING: 1,
-    RunStatus.INTERRUPTED: 2,
-    RunStatus.KILLED: 3,
-    RunStatus.FAILED: 4,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +189,7 @@ class Sweep:
         logged = logged_runs(self.target)
         left = []
         for task in todo:
-            run = _first_of(logged.get(task.key, ()), self.target)
+            run = decisive_run(logged.get(task.key, ()), self.target)
             if run is None or run.status is not RunStatus.FINISHED:
                 left.append(replace(task, interrupted=run.journal_id if run else None))
         return left
@@ -275,12 +263,24 @@ def open_sweep(
         cluster = open_cluster(backend, address, jobs) if address is not None else None
         try:
             there = jobs or (cluster.size if cluster else None)
-            looked = _look(plan, plans, data, target, reporter, there, note, keep_going=keep_going, name=name)
+            named = [_named_plan(of_run, target) for of_run in plans]
+            if backend == BACKENDS[0] and may_start():
+                _load_ahead(named, target, there)
+            looked = _look(plan, plans, named, data, target, reporter, there, note, keep_going=keep_going, name=name)
             opened = replace(looked, may_start=may_start, backend=backend, cluster=cluster, most=jobs)
             yield opened if backend == BACKENDS[0] else _on_cluster(opened, plans)
         finally:
+            end_unused_workers()
             if cluster:
                 cluster.close()
+
+
+def _load_ahead(named: Sequence[RunPlan], target: LogTarget, jobs: int | None) -> None:
+    """Start the worker processes that are certainly needed, so that they load TensorFlow while the data is read."""
+    logged = [run for runs in logged_runs(target).values() for run in runs]
+    at_once = runs_at_once(jobs, surely_missing(named, logged))
+    if at_once > 1:
+        load_workers(at_once, named[0].configuration.keras_backend)
 
 
 def _on_cluster(opened: Sweep, plans: Sequence[RunPlan]) -> Sweep:
@@ -296,6 +296,7 @@ def _on_cluster(opened: Sweep, plans: Sequence[RunPlan]) -> Sweep:
 def _look(
     plan: SweepPlan | RunList,
     plans: Sequence[RunPlan],
+    named: Sequence[RunPlan],
     data: Path | None,
     target: LogTarget,
     reporter: Reporter,
@@ -307,12 +308,11 @@ def _look(
 ) -> Sweep:
     """Read the data once for all runs, and divide the runs by what there is of each."""
     read = _read(data, plans, reporter)
-    named = [_named_plan(of_run, target) for of_run in plans]
     keys = _keys(named, read, reporter)
     of_keys = zip(keys, named, plans, strict=True)
     tasks = {key: RunTask(key, of_run, name or run_name(given)) for key, of_run, given in of_keys}
     logged = logged_runs(target)
-    best = {key: run for key in tasks if (run := _first_of(logged.get(key, ()), target))}
+    best = {key: run for key in tasks if (run := decisive_run(logged.get(key, ()), target))}
     done = {key: run.run_id for key, run in best.items() if run.status is RunStatus.FINISHED}
     running = {key: run for key, run in best.items() if run.status is RunStatus.RUNNING}
     missing = {
@@ -321,6 +321,12 @@ def _look(
         if key not in done and key not in running
     }
     training_plan = TrainingPlan(plan_id(target.experiment, keys), plan.repetitions, plan.is_final)
+    at_once = runs_at_once(jobs, len(missing))
+    seconds = expected_seconds(
+        [task.plan for task in missing.values()], [run for runs in logged.values() for run in runs]
+    )
+    if at_once > 1 and isinstance(plan, SweepPlan):  # a list's order is somebody's
+        missing = _longest_first(missing, seconds)
     return Sweep(
         plan,
         training_plan,
@@ -330,7 +336,7 @@ def _look(
         missing,
         {key: run for key, run in running.items() if HOST_TAG not in run.tags},
         {key: run for key, run in running.items() if HOST_TAG in run.tags},
-        expected_seconds([task.plan for task in missing.values()], [run for runs in logged.values() for run in runs]),
+        None if seconds is None else sum(seconds),
         Work(
             data,
             data_tag(data, target.store, Path.cwd()),
@@ -341,9 +347,16 @@ def _look(
             keep_going,
             plans[0].data,
         ),
-        runs_at_once(jobs, len(missing)),
+        at_once,
         reporter,
     )
+
+
+def _longest_first(tasks: Mapping[str, RunTask], seconds: Sequence[float] | None) -> dict[str, RunTask]:
+    """Return runs in an order in which all workers have something to do until near the end; equal ones keep theirs."""
+    lengths = seconds or [task.plan.configuration.epochs for task in tasks.values()]
+    in_order = sorted(zip(lengths, tasks.items(), strict=True), key=lambda one: -one[0])
+    return dict(item for _, item in in_order)
 
 
 def runs_at_once(jobs: int | None, runs: int) -> int:
@@ -383,86 +396,8 @@ def _keys(plans: Sequence[RunPlan], read: Mapping[Spectrogram, ReadData], report
     return [run_key(plan.params(), {**identity[plan.split], **code[plan.configuration.model]}) for plan in plans]
 
 
-def logged_runs(target: LogTarget) -> Mapping[str, list[Run]]:
-    """Return the runs of an experiment by their keys, also if the store is away: then as the journals have them."""
-    stored: tuple[Run, ...] = ()
-    waiting = unsettled
-    try:
-        if not target.offline:
-            stored = target.store.read(target.experiment, by_epoch=0).runs
-    except StoreError as error:
-        if not (isinstance(error, GoneError) or target.store.has_no_file):
-            waiting = journals
-    if target.offline:
-        waiting = journals
-    kept = journals_for(target.store, waiting).where(lambda one: one.started.experiment == target.experiment)
-    ids = {name for journal in kept for name in journal.ids}
-    runs = [replace(run_from_journal(journal), journal_id=journal.id) for journal in kept if counts(journal)]
-    runs += [run for run in stored if not ids & {*run.ids}]
-    by_key: dict[str, list[Run]] = defaultdict(list)
-    for run in runs:
-        by_key[run_key(run.params, run.tags)].append(run)
-    return by_key
-
-
-def _first_of(runs: Iterable[Run], target: LogTarget) -> Run | None:
-    """Return the run that says how far a task is: a finished one, else one that is trained, else one to continue."""
-    folder = journals_folder(target.store)
-    usable = [
-        run
-        for run in runs
-        if run.status is RunStatus.FINISHED
-        or (run.status in _ORDER and run.journal_id and (folder / run.journal_id).is_dir())
-    ]
-    return min(usable, key=lambda run: (_ORDER[run.status], run.started or 0), default=None)
-
-
 def _key_of(journal: Journal) -> str:
     return run_key(journal.started.params, journal.started.tags)
-
-
-def expected_seconds(plans: Sequence[RunPlan], logged: Sequence[Run]) -> float | None:
-    """Estimate what some trainings take in all, one after the other, from the finished runs; None if there is none.
-
-    A run of the same configuration counts before one of the same network and kernel, and that before any other.
-    """
-    timed = [run for run in logged if run.status is RunStatus.FINISHED and run.metrics.get("stop_epoch")]
-    if not timed:
-        return None
-    by_kind: dict[object, list[Run]] = defaultdict(list)
-    for run in timed:
-        for kind in (_configured(run.params), (run.params.get("model"), run.params.get("kernel_size")), None):
-            by_kind[kind].append(run)
-    total = 0.0
-    for plan in plans:
-        params = plan.params()
-        if alike := by_kind.get(_configured(params)):
-            total += sum(_ran(run) for run in alike) / len(alike)
-        else:
-            others = by_kind.get((params["model"], params["kernel_size"])) or timed
-            total += sum(_would_run(run, plan.configuration.epochs) for run in others) / len(others)
-    return total
-
-
-def _configured(params: Mapping[str, str]) -> frozenset[tuple[str, str]]:
-    """Return the params but for those that repeat a training."""
-    repeating = {
-        name for entry in LOGGED_OPTIONS.values() if entry.role is not Role.CONFIGURATION for name in entry.params
-    }
-    return frozenset((name, text) for name, text in params.items() if name not in repeating)
-
-
-def _would_run(run: Run, epochs: int) -> float:
-    """Return the seconds that a run would take for so many epochs: most of a short one is loading and saving."""
-    logged = run.curves.get("epoch_seconds")
-    if logged is None or not len(logged.values):
-        return _ran(run) / run.metrics["stop_epoch"] * epochs
-    return max(0.0, _ran(run) - float(logged.values.sum())) + float(np.median(logged.values)) * epochs
-
-
-def _ran(run: Run) -> float:
-    """Return the seconds that a run took."""
-    return ((run.ended or 0) - (run.started or 0)) / 1_000 if run.ended and run.started else 0.0
 
 
 def _times(number: int) -> str:

@@ -9,11 +9,12 @@ look for between batches; a worker whose sweeping process is gone stops by itsel
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import signal
 import threading
 import time
-import warnings
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 from tracker.errors import DataError, JournalError, TrackerError
 from tracker.journal.reader import read
 from tracker.recording.devices import take_device
+from tracker.recording.pool import Workers, call_in_workers, start_workers
 from tracker.recording.reporter import SilentReporter
 from tracker.recording.resume import BusyRunError, NotResumableError, resume_run
 from tracker.recording.run_writer import RunWriter, one_line
@@ -45,7 +47,6 @@ if TYPE_CHECKING:
     from tracker.training.result import Epoch
 
 STOP = "sweep.stop"  # beside the journals: the workers are to stop
-_WARNINGS = "PYTHONWARNINGS"
 _LOOK_S = 0.2  # between looks for it
 _POLL_S = 1.0  # between looks at a run that another process trains
 MOST_LOSSES = 3  # workers that may be lost one after the other without a further epoch
@@ -284,14 +285,18 @@ def _outcomes(
         outcomes: Iterator[tuple[str, RunOutcome]] = ((task.key, train_one(work, task)) for task in waiting())
         yield from (of_one for of_one in outcomes if not of_one[1].is_interrupted)
         return
-    from joblib import Parallel, delayed, parallel_config
+    workers = _workers(jobs, tasks[0].plan.configuration.keras_backend)
+    outcomes = call_in_workers(workers, _train_in_worker, ((work, task) for task in waiting()))
+    yield from (of_one for of_one in outcomes if not of_one[1].is_interrupted)
 
-    with warnings.catch_warnings(), parallel_config("loky", inner_max_num_threads=threads()):
-        warnings.simplefilter("ignore", UserWarning)  # joblib's, about a worker that ended early
-        parallel = Parallel(n_jobs=jobs, batch_size=1, pre_dispatch=jobs, return_as="generator_unordered")
-        with interrupts_blocked():
-            outcomes = parallel(delayed(_train_in_worker)(work, task, os.getpid()) for task in waiting())
-        yield from (of_one for of_one in outcomes if not of_one[1].is_interrupted)
+
+def load_workers(jobs: int, keras_backend: str) -> None:
+    """Start worker processes, and return while they load what training takes."""
+    start_workers(_workers(jobs, keras_backend))
+
+
+def _workers(jobs: int, keras_backend: str) -> Workers:
+    return Workers(jobs, threads(), keras_backend, _load)
 
 
 def stop_training(token: str) -> None:
@@ -304,27 +309,32 @@ _stopped: set[str] = set()  # in a worker of a cluster: the sweeps that are to s
 is_training = threading.Lock()
 
 
-def _train_in_worker(work: Work, task: RunTask, parent: int) -> tuple[str, RunOutcome]:
+def _train_in_worker(work: Work, task: RunTask) -> tuple[str, RunOutcome]:
     """Train a run in a worker process."""
-    _watch(parent)
     take_device()
     with is_training:
         return task.key, train_one(work, task)
 
 
-@lru_cache(maxsize=1)
+def _load(parent: int) -> None:
+    """Load in a worker process what training takes; a training says what is wrong with it.
+
+    What is loaded isn't searched for garbage any more, as loky has it done after a run: that takes part of a second.
+    """
+    threading.Thread(target=_watch, args=(parent,), name="watch", daemon=True).start()
+    with suppress(Exception):
+        take_device()
+    gc.freeze()
+    atexit.register(gc.freeze)  # the process ends, and all of its memory with it
+
+
 def _watch(parent: int) -> None:
     """End this worker once the sweeping process is gone and the run that it trains has been closed."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        _orphaned.set()
-        with is_training:
-            os._exit(1)
-
-    if os.getppid() == parent:  # else it is another program's worker, which that looks after
-        threading.Thread(target=watch, name="watch", daemon=True).start()
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    _orphaned.set()
+    with is_training:
+        os._exit(1)
 
 
 @contextmanager
@@ -353,22 +363,3 @@ def stopping_by_signals(stop_file: Path, reporter: Reporter) -> Iterator[Callabl
         for number, before in ours.items():
             signal.signal(number, before)
         stop_file.unlink(missing_ok=True)
-
-
-@contextmanager
-def interrupts_blocked() -> Iterator[None]:
-    """Have processes and threads that are started meanwhile not notice Ctrl-C: the stop file is for them.
-
-    Nor does joblib's own process complain of what a sweep that was killed left behind, which it removes.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before, filters = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}), os.environ.get(_WARNINGS)
-    os.environ[_WARNINGS] = ",".join(filter(None, [filters, "ignore:resource_tracker"]))
-    try:
-        yield
-    finally:
-        os.environ.pop(_WARNINGS)
-        os.environ |= {} if filters is None else {_WARNINGS: filters}
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

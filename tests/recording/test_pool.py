@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import BrokenExecutor
+
+import pytest
+
+from tracker.recording.pool import Workers, call_in_workers, end_unused_workers, start_workers
+
+
+class TestPool:
+    def test_workers_that_are_not_needed_end_while_they_load(self) -> None:
+        begun = time.monotonic()
+        start_workers(Workers(2, 1, "tensorflow", time.sleep))  # for as many seconds as the id of this process says
+        end_unused_workers()
+        assert time.monotonic() - begun < 60
+
+    def test_answers_come_as_calls_end_and_calls_are_taken_as_workers_are_free(self) -> None:
+        workers, taken = Workers(2, 1, "tensorflow", abs), list[int]()
+        start_workers(workers)
+        answers = call_in_workers(workers, divmod, ((taken.append(number) or number, 7) for number in range(6)))
+        first = next(answers)
+        assert len(taken) <= 4
+        assert sorted([first, *answers]) == [(0, number) for number in range(6)]
+
+    def test_a_worker_that_is_lost_breaks_the_calls(self) -> None:
+        with pytest.raises(BrokenExecutor):
+            list(call_in_workers(Workers(2, 1, "tensorflow", abs), os._exit, [(1,), (1,)]))
