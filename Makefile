@@ -7,7 +7,7 @@ OTHER_MLFLOW := 2.22.5 1.30.1
 # Without byte code TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test lint types check wheel truth faults faults-short hostile hostile-short compat team serve cluster scale schema lock clean
+.PHONY: install demo test lint types check wheel truth faults faults-short hostile hostile-short compat team serve cluster scale accuracy schema lock clean
 
 install: .venv/installed
 
@@ -84,6 +84,10 @@ cluster: install .compat/cluster
 # A simulated sweep of 10,000 one-second runs on eight Dask workers, and what stores take of it: 25 minutes of a quiet machine.
 scale: install .compat/cluster
 	.compat/cluster/bin/python -m bench.scale --server
+
+# What each network reaches beside a plain script, and in what time; hours on two cores, and it goes on where it was stopped.
+accuracy: install
+	$(BIN)/python -m bench.accuracy --write docs/accuracy.md
 
 # A kept model served by MLflow and exported, compared with tracker predict in processes that cannot import tracker.
 serve: install

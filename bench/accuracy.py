@@ -260,7 +260,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--digits", type=Path, default=Path("../shared/data/spoken_digits"))
     parser.add_argument("--script", type=Path, default=Path("../shared/bench/plain_script.py"))
-    parser.add_argument("--results", type=Path, default=Path("accuracy.jsonl"))
+    parser.add_argument("--results", type=Path, default=Path("build/accuracy.jsonl"))
     parser.add_argument("--only", nargs="*", default=[""], metavar="DATA/MODEL")
     parser.add_argument("--write", type=Path)
     parser.add_argument("--plain", nargs=3, help=argparse.SUPPRESS)
@@ -279,6 +279,7 @@ def run_all(arguments: argparse.Namespace) -> None:
         for training in _wanted(results, arguments.only):
             result = train(training, digits, script, Path(folder))
             results[training.key] = result
+            arguments.results.parent.mkdir(parents=True, exist_ok=True)
             with arguments.results.open("a") as out:
                 out.write(json.dumps({"key": training.key, **vars(result)}) + "\n")
             share = np.mean([*result.correct.values()])

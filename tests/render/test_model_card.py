@@ -11,9 +11,10 @@ from tracker.features.decode import read_audio
 from tracker.features.extract import image_of
 from tracker.recording.train import clip_settings
 from tracker.render import predicting_script
-from tracker.render.model_card import segments_code
+from tracker.render.model_card import ModelCard, render_card, segments_code
 from tracker.runs import KINDS, Spectrogram
 from tracker.training.batches import consecutive_segments
+from tracker.training.pretrained import MUSICNN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,3 +47,15 @@ class TestSegmentsCode:
     @pytest.mark.parametrize("kind", KINDS)
     def test_every_kind_of_features_has_its_script(self, kind: str) -> None:
         compile(predicting_script("keras", kind), "predict.py", "exec")
+
+
+class TestRenderCard:
+    def test_a_pretrained_model_carries_the_licence_of_its_weights(self) -> None:
+        card = ModelCard(
+            name="run", labels=("a", "b"), verdict="", standing="", results=(), limits=(), data=(), metrics=(),
+            data_name="", fingerprint="", seconds="3", shape=(96, 187), images=("", ""),
+            licences=((str(MUSICNN), MUSICNN.notice),),
+        )  # fmt: skip
+        text = render_card(card, "keras")
+        assert "weights of musicnn 0.1.0" in text
+        assert "> Copyright (c) Music Technology Group, Universitat Pompeu Fabra 2019." in text

@@ -142,6 +142,15 @@ class TestSpectrogram:
         assert plan_of(plan.params(), parse_options) == plan
         assert plan.run_name(parse_options("cnn", {}).options) == "k3-lr0.001-mfcc-sr16000-mel64-s0"
 
+    def test_a_network_brings_features_that_its_name_implies(self) -> None:
+        network = parse_options("musicnn", {})
+        plan = plan_with({"model": "musicnn"}, network)
+        assert plan.params().items() >= {"features": "musicnn", "sr": "16000", "hop_length": "256"}.items()
+        assert plan_of(plan.params(), parse_options) == plan
+        assert plan.run_name(network.options) == "musicnn-k3-lr0.001-s0"
+        with pytest.raises(ValueError, match="musicnn"):
+            plan_with({"model": "musicnn", "n_mels": 64}, network)
+
     def test_random_gain_is_refused_for_images_that_are_not_in_decibels(self) -> None:
         with pytest.raises(ValueError, match="--gain adds decibels to images, and MFCC images are of another unit"):
             plan_with({"features": "mfcc", "gain": 6.0})

@@ -30,6 +30,7 @@ SMALL = Pretrained(
     member="songs/trained/.data",
     digest=hashlib.sha256(MEMBER).hexdigest(),
     megabytes=1,
+    notice="",
     shapes={"a/moving_mean": (3,), "kernel": (2, 3)},
 )
 

@@ -19,6 +19,7 @@ from tracker.recording.reports import build_report
 from tracker.recording.train import CLIP_PACKAGES, CODE_TAG, DATASET_TAG, SPLIT_TAG, VERSION_TAG, clip_settings
 from tracker.runs import number_text
 from tracker.runs.facts import data_facts, looks_at_test
+from tracker.training.pretrained import PRETRAINED
 from tracker.wording import counted, metric_text, percent_cell
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tracker.report import RunEntry
     from tracker.runs import Run
     from tracker.store import Store
+    from tracker.training.pretrained import Pretrained
 
 _NEEDED = {"onnx": ("onnx", "tf2onnx")}  # modules that a form takes beside Keras and its backend
 
@@ -127,8 +129,14 @@ def _card(kept: KeptModel, report: Report) -> ModelCard:
         fingerprint=run.tags.get(DATASET_TAG, "unknown"),
         seconds=number_text(kept.segment_s),
         images=(kept.spectrogram.kind.words, kept.spectrogram.kind.values),
+        licences=tuple((str(weights), weights.notice) for weights in _pretrained(run)),
         shape=(kept.spectrogram.height, kept.frames),
     )
+
+
+def _pretrained(run: Run) -> list[Pretrained]:
+    model = run.params.get("model", "")
+    return [PRETRAINED[model]] if model in PRETRAINED else []
 
 
 def _standing(report: Report, run: Run) -> str:

@@ -41,6 +41,7 @@ class ModelCard:
     seconds: str  # of a segment
     shape: tuple[int, int]  # of its image: bands and frames
     images: tuple[str, str]  # their kind, and what their numbers are
+    licences: tuple[tuple[str, str], ...] = ()  # of weights that it started from: whose they are, and their notice
 
 
 def render_card(card: ModelCard, form: ModelForm) -> str:
@@ -59,6 +60,7 @@ def render_card(card: ModelCard, form: ModelForm) -> str:
         file=sanitize.plain(FILES[form]),
         seconds=sanitize.plain(card.seconds),
         images=tuple(map(sanitize.plain, card.images)),
+        licences=card.licences,
         shape=sanitize.plain("×".join(map(str, (*card.shape, 1)))),
     )
     return tidy(text)

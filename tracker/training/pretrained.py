@@ -51,6 +51,7 @@ class Pretrained:
     member: str  # the data file in its wheel
     digest: str  # SHA-256 of the member
     megabytes: int  # that the wheel has
+    notice: str  # its licence, which goes with every copy of the weights
     shapes: Mapping[str, tuple[int, ...]]  # of each variable of the network, by its name
 
     def __str__(self) -> str:
@@ -100,18 +101,27 @@ def _shapes_of_musicnn() -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+_ISC = (
+    "Copyright (c) Music Technology Group, Universitat Pompeu Fabra 2019. Code developed by Jordi Pons "
+    "(www.jordipons.me). Permission to use, copy, modify, and/or distribute this software for any purpose with or "
+    "without fee is hereby granted, provided that the above copyright notice and this permission notice appear in all "
+    'copies. THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES WITH REGARD TO THIS SOFTWARE '
+    "INCLUDING ALL IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR ANY "
+    "SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR "
+    "PROFITS, WHETHER IN AN ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF OR IN CONNECTION "
+    "WITH THE USE OR PERFORMANCE OF THIS SOFTWARE."
+)
+
 MUSICNN = Pretrained(
     package="musicnn",
     version="0.1.0",
     member="musicnn/MSD_musicnn/.data-00000-of-00001",
     digest="8579734ee6388f799ed0def4bbd0d1fdcbeaf213ef2a9dc860917bd76a303de6",
     megabytes=29,
+    notice=_ISC,
     shapes=_shapes_of_musicnn(),
 )
-"""MusiCNN as trained on the Million Song Dataset: eight times the songs of MagnaTagATune, and more tags are genres.
-
-Copyright (c) Music Technology Group, Universitat Pompeu Fabra 2019, by Jordi Pons; ISC licence.
-"""
+"""MusiCNN as trained on the Million Song Dataset: eight times the songs of MagnaTagATune, and more tags are genres."""
 
 PRETRAINED = {"musicnn": MUSICNN}
 """What each built-in network that is pretrained starts from, by its name."""
