@@ -319,7 +319,7 @@ class Spectrogram:
 
     def __post_init__(self) -> None:
         if self.features not in KINDS:
-            known = ", ".join(KINDS)
+            known = ", ".join(name for name, kind in KINDS.items() if not kind.is_of_network)
             raise ValueError(f"--features must be one of {known}, got {shown(self.features)}")
         entries = {entry.name: entry for entry in options_of(Spectrogram)}
         for name in entries.keys() - {"features"}:
