@@ -358,7 +358,8 @@ def copy_store(source: Path, target: Path) -> None:
     """Copy a folder's store as if its runs had been logged in the other folder, which takes a tenth of the time."""
     shutil.copytree(source, target, dirs_exist_ok=True)
     with closing(sqlite3.connect(target / "mlflow.db")) as store:
-        for table, place in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+        location = "artifact_location"
+        for table, place in (("experiments", location), ("runs", "artifact_uri"), ("logged_models", location)):
             moved = f"UPDATE {table} SET {place} = replace({place}, ?, ?)"  # noqa: S608
             store.execute(moved, (source.as_uri(), target.as_uri()))
         store.commit()

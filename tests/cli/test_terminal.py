@@ -15,6 +15,7 @@ import pytest
 
 from tests.running import TRACKER, a_terminal
 from tracker.cli import console, main
+from tracker.cli.bars import layout
 from tracker.cli.console import ConsoleReporter, log, print_document, print_result, warn
 from tracker.recording.reporter import LoggingReporter, PrintReporter
 from tracker.training.result import Epoch
@@ -52,6 +53,59 @@ class TestOnATerminal:
         assert shown[0].count(SHOWN) == 4
         assert not steers(shown[0])
         assert "\tx" in shown[0]
+
+
+class TestBars:
+    def test_lines_stand_above_a_bar_which_leaves_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("COLUMNS", "40")
+        line = "2/4  k3-s0: validation accuracy 83.3%, loss 0.512"  # longer than the terminal is wide
+        with a_terminal(monkeypatch) as shown, ConsoleReporter().progress("training", 4) as move:
+            move(1, 4)
+            log(line)
+            print_result(line)
+            move(2, 4)
+        clear = "\r\x1b[2K"
+        assert shown[0].count(f"{clear}{line}\r\n") == 2
+        assert shown[0].endswith("\r\x1b[1A\x1b[2K")
+
+    def test_a_bar_within_another_is_not_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        reporter = ConsoleReporter()
+        with (
+            a_terminal(monkeypatch) as shown,
+            reporter.progress("training", 4),
+            reporter.progress("reading", 4) as move,
+        ):
+            move(1, 4)
+        assert "reading" not in shown[0]
+
+    def test_a_terminal_that_cannot_move_its_cursor_gets_lines(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with a_terminal(monkeypatch) as shown:
+            monkeypatch.setenv("TERM", "dumb")
+            with ConsoleReporter().progress("reading", 4) as move:
+                move(1, 4)
+        assert shown[0] == "reading: 4 clips\r\n"
+
+    def test_no_color_draws_without_colours(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("NO_COLOR", "1")
+        with a_terminal(monkeypatch) as shown, ConsoleReporter().progress("reading", 4) as move:
+            move(1, 4)
+        assert not re.search(r"\x1b\[[0-9;]*m", shown[0])
+
+    MEASURED = ("val_accuracy 0.833", "val_loss 0.512")
+
+    @pytest.mark.parametrize(
+        ("width", "expected"),
+        [
+            (120, ("k3-lr0.001-stop15-s0", 40, ("2/60", *MEASURED, "50 s left"))),
+            (81, ("k3-lr0.001-stop15-s0", 8, ("2/60", *MEASURED, "50 s left"))),
+            (72, ("k3-lr0.001-stop15-s0", 0, ("2/60", *MEASURED, "50 s left"))),
+            (40, ("k3-lr0.001-stop15-s0", 0, ("2/60", "50 s left"))),
+            (30, ("k3-lr0.001-st…", 0, ("2/60", "50 s left"))),
+        ],
+    )
+    def test_a_narrow_line_keeps_count_and_time(self, width: int, expected: tuple[str, int, tuple[str, ...]]) -> None:
+        found = layout("k3-lr0.001-stop15-s0", ["2/60"], self.MEASURED, "50 s left", width)
+        assert found == expected
 
 
 class TestRunsInATerminal:

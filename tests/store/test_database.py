@@ -410,7 +410,7 @@ class TestExamine:
         project.rename(tmp_path / "new")
         before = (tmp_path / "new/mlflow.db").read_bytes()
         moved = examine(locate(None, tmp_path / "new")).moved
-        assert sorted(place.table for place in moved) == ["experiments", "experiments", "runs"]
+        assert sorted(place.table for place in moved) == ["experiments", "experiments", "logged_models", "runs"]
         assert (tmp_path / "new/mlflow.db").read_bytes() == before
 
     def test_examine_takes_one_that_cannot_be_opened_now_for_neither(self, location: Location, tmp_path: Path) -> None:
@@ -464,7 +464,7 @@ class TestRelocate:
         client = MlflowClient(location.uri)
         assert not client.list_artifacts(before.run_id)
         moved, copy = relocate(location)
-        assert {place.table for place in moved} == {"experiments", "runs"}
+        assert {place.table for place in moved} == {"experiments", "logged_models", "runs"}
         assert [found.path for found in client.list_artifacts(before.run_id)] == ["dataset.csv", "model", "predictions"]
         assert client.get_experiment_by_name("tracker").artifact_location == (tmp_path / "new/mlruns/tracker").as_uri()
         (after,) = read_experiment(location, "tracker").runs
@@ -503,7 +503,7 @@ class TestRelocate:
             send(location, [STARTED, Attached("a.txt")], tmp_path, "another")
         assert relocate(locate(None, project)) == ((), None)
         moved, _copy = relocate(location)
-        assert {place.table for place in moved} == {"experiments", "runs"}
+        assert {place.table for place in moved} == {"experiments", "logged_models", "runs"}
         send(location, [STARTED, Attached("a.txt")], tmp_path, "another")
         assert len(list((tmp_path / "copy/mlruns").rglob("a.txt"))) == 1
         assert not list(project.rglob("a.txt"))
@@ -524,7 +524,7 @@ class TestRelocate:
         (tmp_path / "a.txt").touch()
         with pytest.raises(StoreError, match=r"disk/mlruns/tracker, which is not below the store's folder"):
             send(locate(None, project), [STARTED, Attached("a.txt")], tmp_path, "another")
-        (own,) = (project / "mlruns/tracker").iterdir()
+        (own,) = (path for path in (project / "mlruns/tracker").iterdir() if path.name != "models")
         own.rename(elsewhere / own.name)  # where MLflow put one of its runs, it may put others
         delivery = send(locate(None, project), [STARTED, Attached("a.txt")], tmp_path, "another")
         assert delivery.artifacts.startswith(str(elsewhere))

@@ -15,7 +15,7 @@ import typer.main
 
 from tracker.cli import changes, data, gate, kept, recovery, results, run, sweep  # noqa: F401  (each adds its commands)
 from tracker.cli.app import app
-from tracker.cli.console import describe_os_error, prepare_streams, print_error
+from tracker.cli.console import describe_os_error, erase_line, prepare_streams, print_error
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def _status(arguments: Sequence[str] | None) -> int:
         return FAILED
     except (typer.Abort, KeyboardInterrupt) as error:
         if not getattr(error.__cause__, "__notes__", ()):  # the notice of a run that was cut short says it better
+            erase_line()
             print_error("interrupted")
         return FAILED
     except BrokenPipeError:

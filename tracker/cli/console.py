@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from tracker.cli.bars import bar, has_bars, print_above
 from tracker.errors import TrackerError
 from tracker.printable import LINE, printable, printable_lines
 from tracker.recording.reporter import TRAINING, EpochLines, epoch_summary
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from rich.console import Console, ConsoleOptions
-    from rich.progress import Progress, ProgressColumn
     from rich.segment import Segment
     from rich.table import Table as RichTable
 
@@ -86,6 +86,13 @@ def print_error(message: str, who: str = "tracker") -> None:
     log(f"{who}: {' '.join(line for part in message.splitlines() if (line := part.strip()))}")
 
 
+def erase_line() -> None:
+    """Erase what stands in the line of the terminal, such as the ``^C`` of an interrupt."""
+    if has_bars():
+        with suppress(OSError):
+            typer.echo("\r\x1b[K", nl=False, err=True)
+
+
 def warn(message: str) -> None:
     """Print in one line what a person should know before trusting the result."""
     log(f"warning: {message}")
@@ -93,16 +100,20 @@ def warn(message: str) -> None:
 
 def log(message: str) -> None:
     """Print in one line what is being done; if standard error can't be written to, nothing."""
+    line = printable(message, LINE)
     try:
-        typer.echo(printable(message, LINE), err=True)
+        if not print_above(line, sys.stderr):
+            typer.echo(line, err=True)
     except OSError:
         _discard(sys.stderr)
 
 
 def print_result(result: str) -> None:
     """Print a line of results, such as an id; raise `TrackerError` if standard output can't be written to."""
+    line = printable(result)
     with _results():
-        typer.echo(printable(result))
+        if not print_above(line, sys.stdout):
+            typer.echo(line)
 
 
 def print_document(document: str | bytes) -> None:
@@ -214,12 +225,17 @@ class Table:
         return (" " * _BETWEEN).join(padded).rstrip()
 
     def _wrapped(self) -> RichTable:
+        from rich.cells import cell_len
         from rich.table import Table as RichTable
         from rich.text import Text
 
         built = RichTable(box=None, header_style="bold", pad_edge=False)
-        for place, heading in enumerate(self.headings):
-            built.add_column(Text(heading), justify="right" if place in self.flush_right else "left")
+        for place, (heading, cells) in enumerate(self._with_headings):
+            if place in self.flush_right:  # a number that is cut is another one
+                whole = max(map(cell_len, cells), default=1)
+                built.add_column(Text(heading), justify="right", overflow="fold", min_width=whole)
+            else:
+                built.add_column(Text(heading), overflow="fold")
         for row in zip(*self.columns, strict=True):
             built.add_row(*map(Text, row))
         return built
@@ -282,33 +298,20 @@ class ConsoleReporter:
     @contextmanager
     def progress(self, what: str, total: int | None) -> Iterator[Callable[[int, int], None]]:
         """Show the progress of a task."""
-        if not sys.stderr.isatty():
+        if not has_bars():
             yield _TaskLine(what)
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
-
-        with _bar(_words("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bar:
-            task = bar.add_task(printable(what, _NAME), total=total)
-            yield lambda done, of: bar.update(task, completed=done, total=of)
+        with bar(printable(what, _NAME), total) as move:
+            yield lambda done, of: move(done, of, ())
 
     @contextmanager
     def epochs(self, name: str, limit: int) -> Iterator[EpochProgress]:
         """Show the progress of a training: epoch, losses, learning rate and time left."""
-        if not sys.stderr.isatty():
+        if not has_bars():
             yield EpochLines(log, limit, time_left=True)
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
-
-        columns = (
-            _words("{task.description}"),
-            BarColumn(bar_width=20),
-            _words("epoch"),
-            MofNCompleteColumn(),
-            _words("{task.fields[losses]}"),
-            TimeRemainingColumn(compact=True),
-        )
-        with _bar(*columns) as bar:
-            yield _EpochBar(bar, name, limit)
+        with bar(printable(name, _NAME), limit, "epoch {}", "up to {} left") as move:
+            yield _EpochBar(move, limit)
 
 
 class _TaskLine:
@@ -325,30 +328,18 @@ class _TaskLine:
 
 
 class _EpochBar:
-    """Moves with every batch and shows the figures of the last epoch."""
+    """Moves with every batch and shows the figures of the last epoch, the most telling first."""
 
-    def __init__(self, bar: Progress, name: str, limit: int) -> None:
-        self._bar = bar
-        self._task = bar.add_task(printable(name, _NAME), total=limit, losses="")
+    def __init__(self, move: Callable[[float, float, Sequence[str]], None], limit: int) -> None:
+        self._move = move
+        self._limit = limit
         self._finished = 0
+        self._measured: Sequence[str] = ()
 
     def on_batch(self, done: int, total: int) -> None:
-        self._bar.update(self._task, completed=self._finished + done / total)
+        self._move(self._finished + min(done / total, 0.99), self._limit, self._measured)  # evaluated, it is finished
 
     def on_epoch(self, epoch: Epoch) -> None:
-        self._finished = epoch.number
-        self._bar.update(self._task, completed=epoch.number, losses=epoch_summary(epoch))
-
-
-def _words(text: str) -> ProgressColumn:
-    """Return a column of words as they are: in a run's name ``[/x]`` is no markup."""
-    from rich.progress import TextColumn
-
-    return TextColumn(text, markup=False)
-
-
-def _bar(*columns: ProgressColumn) -> Progress:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+        loss, val_loss, val_accuracy, rate = epoch_summary(epoch).split("  ")
+        self._finished, self._measured = epoch.number, (val_accuracy, val_loss, loss, rate)
+        self._move(epoch.number, self._limit, self._measured)

@@ -12,7 +12,7 @@ import typer
 from typer._click.core import ParameterSource
 
 from tracker.cli.app import SETTINGS, Command, Group, app, command, examples
-from tracker.cli.console import ConsoleReporter, log, print_document, print_result, print_tables, table
+from tracker.cli.console import ConsoleReporter, fitting_table, log, print_document, print_result, print_tables, table
 from tracker.cli.options import from_table, number, parsed_by, whole_number
 from tracker.printable import printable
 from tracker.runs import LOGGED_OPTIONS, SEEDS, Panel, Range, option_named, plan_with
@@ -70,7 +70,11 @@ def _print(found: DataCheck) -> None:
     from tracker.audit.findings import CLASS_COLUMNS, FINDING_COLUMNS, class_rows, finding_rows
     from tracker.audit.ladder import COLUMNS
 
-    parts: list[Any] = [found.summary, "", table(CLASS_COLUMNS, class_rows(found), flush_right=(1, 2, 3))]
+    columns = [*zip(CLASS_COLUMNS, zip(*class_rows(found), strict=True), strict=False)]
+    classes, left_out = fitting_table(columns, {CLASS_COLUMNS[0], *CLASS_COLUMNS[4:]}, CLASS_COLUMNS[:3:-1])
+    parts: list[Any] = [found.summary, "", classes]
+    if left_out:
+        parts += [f"left out for lack of width: {', '.join(left_out)}"]
     if found.findings:
         parts += ["", table(FINDING_COLUMNS, finding_rows(found), flush_right=(1,))]
     if found.ladder:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -157,8 +157,10 @@ def predict_files(files: Sequence[str], run: Run, store: Store, reporter: Report
     kept = open_model(run, store)
     listed, unusable = _listed(files)
     clips = []
+    with reporter.progress("loading the model", None):
+        model = kept.load() if listed else None
     with reporter.progress("predicting", len(listed)) as progress:
-        for name, found in _predicted(kept, listed, progress) if listed else ():
+        for name, found in _predicted(kept, model, listed, progress) if listed else ():
             if isinstance(found, AudioFault):
                 unusable.append((name, found.reason))
             else:
@@ -183,13 +185,12 @@ def _listed(files: Iterable[str]) -> tuple[list[str], list[tuple[str, str]]]:
 
 
 def _predicted(
-    kept: KeptModel, files: Sequence[str], progress: Callable[[int, int], None]
+    kept: KeptModel, model: Any, files: Sequence[str], progress: Callable[[int, int], None]
 ) -> Iterator[tuple[str, ClipPrediction | AudioFault]]:
     """Yield what is predicted for each file, or why nothing is."""
     from tracker.training.batches import consecutive_segments
     from tracker.training.callbacks import clip_means, segment_probabilities
 
-    model = kept.load()
     images = zip(files, stream(map(Path, files), kept.spectrogram, cache_folder()), strict=True)
     second = kept.spectrogram.sr / kept.spectrogram.hop_length  # frames
     done = 0
