@@ -7,7 +7,7 @@ OTHER_MLFLOW := 2.22.5 1.30.1
 # Without byte code TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test lint types check wheel truth faults faults-short hostile hostile-short compat team serve cluster scale accuracy schema lock clean
+.PHONY: install demo test lint types check wheel truth faults faults-short hostile hostile-short compat team serve cluster scale sweep-kills accuracy schema lock clean
 
 install: .venv/installed
 
@@ -80,6 +80,10 @@ team: install .compat/drivers
 # Sweeps on clusters of Dask and Ray that are started for it, a worker of each killed; the table stands in docs/scale.md.
 cluster: install .compat/cluster
 	.compat/cluster/bin/python -m bench.cluster
+
+# A sweep whose workers and whose own process are killed 20 times.
+sweep-kills: install
+	$(BIN)/python -m bench.sweep_kills
 
 # A simulated sweep of 10,000 one-second runs on eight Dask workers, and what stores take of it: 25 minutes of a quiet machine.
 scale: install .compat/cluster

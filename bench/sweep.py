@@ -1,6 +1,6 @@
 """Twelve short runs as a sweep on two processes, beside the same one after the other, and what scheduling a run costs.
 
-    .venv/bin/python bench/sweep.py [--runs 12] [--jobs 2] [--epochs 60]
+    .venv/bin/python bench/sweep.py [--runs 12] [--jobs 2] [--epochs 60] [--timeline]
 
 The data are 40 clips of 5 s, tones in noise; each sweep is a process of its own in a folder of its own, so that loading
 TensorFlow, making the store and starting the workers count. Times are on the clock and on the processor, the latter of
@@ -26,6 +26,7 @@ import numpy as np
 import soundfile
 
 from bench.timeline import Watch, timeline
+from tracker.recording.pool import Workers, call_in_workers
 from tracker.recording.stores import LogTarget, find_store
 from tracker.recording.workers import RunTask, Work
 from tracker.runs import Configuration, RunPlan
@@ -73,21 +74,19 @@ def sweep(folder: Path, data: Path, runs: int, epochs: int, jobs: int, *, watche
     return times
 
 
-def nothing(_work: Work, task: RunTask, _parent: int) -> str:
+def nothing(_work: Work, task: RunTask) -> str:
     return task.key
 
 
 def scheduling(folder: Path, jobs: int) -> float:
     """Return the seconds that a task costs which does nothing, once the workers have been started."""
-    from joblib import Parallel, delayed
-
     plan, target = TrainingPlan("0" * 32, 1), LogTarget(find_store(str(folder / "mlflow.db")), "tracker")
     work = Work(folder, "data", "0" * 64, target, plan)
     tasks = [RunTask(str(number), RunPlan(Configuration()), "a run") for number in range(TASKS)]
-    parallel = Parallel(n_jobs=jobs, batch_size=1, pre_dispatch=jobs, return_as="generator_unordered")
+    workers = Workers(jobs, 1, "tensorflow", abs)
     for _ in range(2):  # the first time starts the workers
         begun = time.perf_counter()
-        for _key in parallel(delayed(nothing)(work, task, os.getpid()) for task in tasks):
+        for _key in call_in_workers(workers, nothing, ((work, task) for task in tasks)):
             pass
         taken = time.perf_counter() - begun
     return taken / TASKS
@@ -115,6 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How much faster a sweep is on several processes.")
     for name, default in (("runs", 12), ("jobs", 2), ("epochs", 60)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--timeline", action="store_true", help="what each process did when")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -122,7 +122,9 @@ def main() -> None:
         os.environ |= {"TRACKER_CACHE": str(folder / "cache")}
         sweep(folder / "first", folder / "data", 1, 1, 1)  # so that features are cached and files read once
         alone = sweep(folder / "alone", folder / "data", asked.runs, asked.epochs, 1)
-        together = sweep(folder / "together", folder / "data", asked.runs, asked.epochs, asked.jobs)
+        together = sweep(
+            folder / "together", folder / "data", asked.runs, asked.epochs, asked.jobs, watched=asked.timeline
+        )
         task, most = scheduling(folder, asked.jobs), arithmetic(asked.jobs)
     print(f"{asked.runs} runs one after the other: {alone.clock:.1f} s, {alone.processor:.1f} s of processor")
     print(f"the same, {asked.jobs} at once: {together.clock:.1f} s, {together.processor:.1f} s of processor")
