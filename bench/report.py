@@ -48,32 +48,29 @@ class Measured:
 def make_experiment(folder: Path, runs: int, epochs: int) -> Location:
     """Return a store of runs that differ in three options, in their seed and in every metric."""
     location = locate(None, folder)
-    fill(location, runs, epochs)
+    fill(location, runs, epochs, lambda number: 0.5 + number * 0.618 % 1 / 2)
     with closing(sqlite3.connect(location.database)) as connection:
         ids = sorted(run_id for (run_id,) in connection.execute("SELECT run_uuid FROM runs"))
         columns = ", ".join(f"'option {place}' TEXT" for place in range(1 + len(LEVELS)))
-        connection.execute(f"CREATE TEMP TABLE planned (id TEXT PRIMARY KEY, number INT, share REAL, {columns})")
-        marks = ", ".join("?" * (4 + len(LEVELS)))
+        connection.execute(f"CREATE TEMP TABLE planned (id TEXT PRIMARY KEY, number INT, {columns})")
+        marks = ", ".join("?" * (3 + len(LEVELS)))
         connection.executemany(f"INSERT INTO planned VALUES ({marks})", map(planned, ids, range(runs)))  # noqa: S608
         for place in range(1 + len(LEVELS)):
             of_run = f"(SELECT planned.'option {place}' FROM planned WHERE id = run_uuid)"  # noqa: S608
             connection.execute(f"UPDATE params SET value = {of_run} WHERE key = 'option {place}'")  # noqa: S608
         connection.execute("UPDATE params SET key = 'seed' WHERE key = 'option 0'")
-        for table in ("metrics", "latest_metrics"):
-            share = "(SELECT share FROM planned WHERE id = run_uuid)"
-            connection.execute(f"UPDATE {table} SET value = value * {share}")  # noqa: S608
         connection.execute("UPDATE runs SET start_time = (SELECT number FROM planned WHERE id = run_uuid)")
         connection.commit()
     return location
 
 
 def planned(run_id: str, number: int) -> tuple[object, ...]:
-    """Return a run's id and number, by how much its metrics are multiplied, its seed and its levels."""
+    """Return a run's id and number, its seed and its levels."""
     rest, levels = number, list[str]()
     for count in LEVELS:
         levels.append(str(rest % count))
         rest //= count
-    return run_id, number, 0.5 + number * 0.618 % 1 / 2, str(rest), *levels
+    return run_id, number, str(rest), *levels
 
 
 def measure(folder: Path, form: str) -> Measured:

@@ -116,15 +116,20 @@ def an_epoch(number: int) -> EpochDone:
     return EpochDone(number, number, {key: rng.random() for key in METRICS})
 
 
-def fill(location: Location, runs: int, epochs: int = EPOCHS) -> None:
-    """Send one run and copy its rows."""
+def fill(
+    location: Location, runs: int, epochs: int = EPOCHS, share: Callable[[int], float] = lambda _number: 1.0
+) -> None:
+    """Send one run and copy its rows; of the run of each number, every metric is multiplied by its share."""
     params, tags = {f"option {i}": str(i) for i in range(12)}, {"tracker.dataset": "f" * 64}
     begun = Started(0, location.uri, "many", "a run", "val_accuracy", params, tags)
     events = [begun, *(an_epoch(number) for number in range(1, epochs + 1)), Ended(epochs, "FINISHED")]
     run_id = JournalUpload(location, uuid4().hex, None, lambda _delivery: None).send(events, Path()).run_id
     with closing(sqlite3.connect(location.database)) as connection:
-        connection.execute("CREATE TEMP TABLE others (run_id TEXT)")
-        connection.executemany("INSERT INTO others VALUES (?)", ((f"{i:032x}",) for i in range(1, runs)))
+        for setting in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -200000"):  # nobody needs it after all
+            connection.execute(f"PRAGMA {setting}")
+        connection.execute("CREATE TEMP TABLE others (run_id TEXT, share REAL)")
+        others = ((f"{number:032x}", share(number)) for number in range(1, runs))
+        connection.executemany("INSERT INTO others VALUES (?, ?)", others)
         for table in ("runs", "params", "tags", "metrics", "latest_metrics"):
             copy_rows(connection, table, run_id)
         connection.commit()
@@ -134,7 +139,8 @@ def copy_rows(connection: sqlite3.Connection, table: str, run_id: str) -> None:
     """Copy the rows of a run for all others, in SQL: a hundred thousand runs have millions."""
     names = [name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))]
     copied = ", ".join(
-        f"CASE typeof(row.{name}) WHEN 'text' THEN replace(row.{name}, :run, others.run_id) ELSE row.{name} END"
+        f"CASE typeof(row.{name}) WHEN 'text' THEN replace(row.{name}, :run, others.run_id) "
+        f"WHEN 'real' THEN row.{name} * others.share ELSE row.{name} END"
         for name in names
     )
     rows = f"(SELECT * FROM {table} WHERE run_uuid = :run)"  # noqa: S608 -- one of those above

@@ -15,6 +15,7 @@ import math
 import posixpath
 import re
 import sys
+from array import array
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -244,20 +245,25 @@ def curves_of(chunks: Iterable[Sequence[Sequence[Any]]]) -> dict[Any, dict[str, 
     """
     run_numbers: defaultdict[Hashable, int] = defaultdict(count().__next__)  # a new one gets the next number
     key_numbers: defaultdict[str, int] = defaultdict(count().__next__)
-    columns = [_as_arrays(chunk, run_numbers, key_numbers) for chunk in chunks]
+    columns = _gathered(_as_arrays(chunk, run_numbers, key_numbers) for chunk in chunks)
     if not columns:
         return {}
-    curve, step, value, *written = (np.concatenate(parts) for parts in zip(*columns, strict=True))
-    del columns  # of a hundred thousand runs they are hundreds of megabytes
+    curve, step, value, *written = columns
+    del columns  # a column of a hundred thousand runs is hundreds of megabytes: each is let go of as soon as it can be
     sorting = np.argsort(curve, kind="stable")  # enough if each curve was written step by step
-    if not ((np.diff(step[sorting]) > 0) | (np.diff(curve[sorting]) > 0)).all():
+    if not _ascend(curve[sorting], step[sorting]):
         sorting = np.lexsort((*reversed(written), step, curve))
-    curve, step, value = curve[sorting], step[sorting], as_logged(value[sorting])
+    curve = curve[sorting]
+    step = step[sorting]
+    value = value[sorting]
+    del sorting
+    value = as_logged(value)
     last = np.append((curve[1:] != curve[:-1]) | (step[1:] != step[:-1]), True)
     if not (written or last.all()):
         return None
     codes, logged = np.unique(curve, return_counts=True)
-    curve, step, value = curve[last], step[last], value[last]
+    if not last.all():
+        curve, step, value = curve[last], step[last], value[last]
     ends = np.searchsorted(curve, codes, side="right")
     overwritten = (logged - np.diff(ends, prepend=0)).tolist()
     curves: dict[Hashable, dict[str, Curve]] = {run: {} for run in run_numbers}
@@ -275,11 +281,30 @@ def curves_of(chunks: Iterable[Sequence[Sequence[Any]]]) -> dict[Any, dict[str, 
 
 def as_logged(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the values that MLflow was given: it keeps the infinite ones as the largest finite ones."""
-    return np.where(np.abs(values) >= _LARGEST, np.copysign(np.inf, values), values)
+    is_infinite = np.abs(values) >= _LARGEST
+    return np.where(is_infinite, np.copysign(np.inf, values), values) if is_infinite.any() else values
 
 
 def _one_as_logged(value: float) -> float:
     return math.copysign(math.inf, value) if abs(value) >= _LARGEST else value
+
+
+def _ascend(curve: NDArray[np.int64], step: NDArray[np.int64]) -> bool:
+    """Return whether the steps of each curve ascend, and all of its rows are together."""
+    return bool(((step[1:] > step[:-1]) | (curve[1:] > curve[:-1])).all())
+
+
+def _gathered(chunks: Iterable[Sequence[NDArray[Any]]]) -> list[NDArray[Any]]:
+    """Return the columns of all rows; none if there are no rows.
+
+    They grow in place: small arrays that are joined in the end leave as much memory behind, which is not given back.
+    """
+    grown: list[array[Any]] = []
+    for columns in chunks:
+        grown = grown or [array(column.dtype.char) for column in columns]
+        for whole, column in zip(grown, columns, strict=True):
+            whole.frombytes(column.data.cast("B"))
+    return [np.frombuffer(whole, whole.typecode) for whole in grown]
 
 
 def _as_arrays(
