@@ -89,7 +89,7 @@ def test_the_options_of_run_are_grouped(tracker: Tracker) -> None:
     out = tracker("run", "--help").out
     headings = re.findall(r"^(\S.*):$", out, re.MULTILINE)
     assert headings == [
-        *("Data", "Training", "Network", "Options of --model cnn", "Logging"),
+        *("Data", "Features", "Training", "Network", "Options of --model cnn", "Logging"),
         *("Other networks, explained by --model NAME --help", "Options"),
     ]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-BUILT_IN = ("cnn", "crnn", "linear", "resnet")
+BUILT_IN = ("cnn", "crnn", "linear", "musicnn", "resnet")
 
 BUILD = '''
 raise SystemExit("looking a network up must not run it")
