@@ -45,7 +45,7 @@ def plan_on(backend: Backend) -> RunPlan:
         batch_size=16,
         segment_s=_SEGMENT_S,
         keras_backend=backend,
-        options=parse_options("cnn", {"width": "4"}),
+        options=parse_options("cnn", {"width": "4"}).options,
     )
     return RunPlan(configuration, seed=3, spectrogram=Spectrogram(n_mels=_BANDS))
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from tracker.training.result import Epoch
 
 CLASSES = tuple("abcde")
-OPTIONS = parse_options("cnn", {})
+OPTIONS = parse_options("cnn", {}).options
 KERAS, TRACKER, SAVED = "keras fit", "tracker", "with saves"
 
 

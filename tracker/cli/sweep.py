@@ -82,6 +82,7 @@ def _command(models: Sequence[str], network_options: Sequence[NetworkOption] = (
         _parameter("data", from_table(option_named("data"))),
         *(_levels(entry) for entry in of_data),
         _parameter("folds", whole_number("Train on each of N folds", FOLDS, panel=Panel.DATA.value)),
+        *(_levels(entry) for entry in entries if entry.panel is Panel.FEATURES),
         *(_levels(entry) for entry in entries if entry.panel is Panel.TRAINING and entry.role is not Role.SEED),
         _parameter("seed", _SEED),
         _parameter("seeds", whole_number(_SEEDS, COUNTS, default="1", panel=Panel.TRAINING.value)),

@@ -85,7 +85,7 @@ class Sweep:
 
     def __str__(self) -> str:
         """Return what is asked for, and what is left to do, in a line."""
-        runs, configurations = len(self.tasks), len({task.plan.configuration for task in self.tasks.values()})
+        runs, configurations = len(self.tasks), len({task.plan.trained for task in self.tasks.values()})
         is_even = runs == configurations * self.plan.repetitions
         times = f", each {_times(self.plan.repetitions)}" if is_even else ""
         how = f" ({counted(configurations, 'configuration')}{times})" if runs > 1 else ""

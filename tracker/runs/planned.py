@@ -566,6 +566,11 @@ class RunPlan:
                 "it out"
             )
 
+    @property
+    def trained(self) -> tuple[Configuration, Spectrogram]:
+        """What is trained, whatever repeats it: seed, split and data are left out."""
+        return self.configuration, self.spectrogram
+
     def params(self) -> dict[str, str]:
         """Return every param of the run as it is logged."""
         of_data = params_of(self.data) | params_of(self.split)

@@ -143,7 +143,7 @@ class RunList:
     @property
     def repetitions(self) -> int:
         """How often the configuration is trained that is trained most often."""
-        return max(Counter(plan.configuration for plan in {*self.plans}).values())
+        return max(Counter(plan.trained for plan in {*self.plans}).values())
 
     def runs(self, _parse_options: ParseOptions) -> tuple[RunPlan, ...]:
         """Return the runs, each once."""
