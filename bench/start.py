@@ -6,10 +6,11 @@ The clips are wav files of a few samples, and their images are planted in a cach
 sound, 330 kB each. So what is measured is what tracker does before the first batch, and what of it is in memory, but
 not the reading of the audio itself: its SHA-256 takes 0.7 ms a clip of 30 s and core.
 
-For each number of clips a process of its own loads TensorFlow, then prepares the data and trains. Seconds are from when
-TensorFlow is ready to the first batch, on the clock and on the processor, which other work on the machine disturbs
-less. Memory is the peak without files that are mapped, whose pages the system takes back when it needs them, and with
-them.
+The data has been prepared before, since what is found out once about it, such as its near copies, is kept as well. For
+each number of clips a process of its own then loads TensorFlow, prepares the data again and trains. Seconds are from
+when TensorFlow is ready to the end of the first batch, on the clock and on the processor, which other work on the
+machine disturbs less. Memory is the peak without files that are mapped, whose pages the system takes back when it needs
+them, and with them.
 """
 
 from __future__ import annotations
@@ -22,10 +23,20 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from tracker.recording.reporter import SilentReporter
+from tracker.recording.train import prepare
+from tracker.runs import plan_with
+
+if TYPE_CHECKING:
+    from tracker.recording.train import Prepared
+    from tracker.training.batches import LabelledImages
 
 CLASSES = 8
 FRAMES = 1_292  # of 30 s
@@ -42,14 +53,13 @@ def plant(folder: Path, clips: int) -> None:
     from tracker.runs import Spectrogram
 
     rng = np.random.default_rng(0)
-    images = rng.uniform(-80, 0, (128, FRAMES + 7 * 50)).astype(np.float16)
     cache = ImageCache(folder / "cache", Spectrogram())
     for i in range(clips):
         file = folder / "data" / f"class {i % CLASSES}" / f"{i}.wav"
         file.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(file, rng.uniform(-0.5, 0.5, 64), 22_050)
-        start = 50 * (i % CLASSES)
-        cache.write(hashlib.sha256(file.read_bytes()).hexdigest(), images[:, start : start + FRAMES])
+        image = (-80 * rng.random((128, FRAMES), np.float32)).astype(np.float16)
+        cache.write(hashlib.sha256(file.read_bytes()).hexdigest(), image)
 
 
 class Memory(threading.Thread):
@@ -61,6 +71,7 @@ class Memory(threading.Thread):
         self.start()
 
     def run(self) -> None:
+        """Look, as long as the process lives."""
         while True:
             lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
             kilobytes = {words[0]: int(words[1]) for words in lines if words[0].startswith(("Rss", "VmRSS"))}
@@ -69,11 +80,17 @@ class Memory(threading.Thread):
             time.sleep(0.1)
 
 
+def _labelled(prepared: Prepared, part: str) -> LabelledImages:
+    from tracker.training.batches import LabelledImages
+
+    clips = getattr(prepared.split, part)
+    paths, labels = tuple(clip.path for clip in clips), tuple(clip.label for clip in clips)
+    return LabelledImages(paths, labels, [prepared.images[path] for path in paths])
+
+
 def train(folder: Path, epochs: int) -> dict[str, float]:
     """Train in this process, and return what its start took."""
-    from tracker.recording import train as recording
-    from tracker.recording.reporter import SilentReporter
-    from tracker.runs import plan_with
+    from tracker.training.batches import TrainingData
     from tracker.training.fit import train as fit
     from tracker.training.networks import parse_options
 
@@ -83,7 +100,7 @@ def train(folder: Path, epochs: int) -> dict[str, float]:
     def mark() -> None:
         marks.append((time.perf_counter(), time.process_time()))
 
-    prepared = recording.prepare(folder / "data", plan, SilentReporter())
+    prepared = prepare(folder / "data", plan, SilentReporter())
     mark()
 
     def on_batch(*_: object) -> None:
@@ -92,10 +109,9 @@ def train(folder: Path, epochs: int) -> dict[str, float]:
             if not epochs:
                 raise KeyboardInterrupt
 
-    try:
-        fit(plan, recording._training_data(prepared), on_start=mark, on_epoch=lambda _: None, on_batch=on_batch)
-    except KeyboardInterrupt:
-        pass
+    data = TrainingData(*(_labelled(prepared, part) for part in ("training", "validation")), prepared.dataset.classes)
+    with suppress(KeyboardInterrupt):
+        fit(plan, data, on_start=mark, on_epoch=lambda _: None, on_batch=on_batch)
     mark()
     names = ("data", "network", "first batch", "training")
     found = {name: round(b[k] - a[k], 2) for k, kind in enumerate(("s", "cpu s")) for name, (a, b) in
@@ -123,11 +139,12 @@ def main() -> None:
         return
     for clips in given.clips:
         with tempfile.TemporaryDirectory() as name:
+            os.environ |= {"TRACKER_CACHE": str(Path(name, "cache")), "TF_CPP_MIN_LOG_LEVEL": "3"}
             plant(Path(name), clips)
-            environment = os.environ | {"TRACKER_CACHE": str(Path(name, "cache")), "TF_CPP_MIN_LOG_LEVEL": "3"}
+            prepare(Path(name, "data"), plan_with({}), SilentReporter())
             more = ["--profile"] if given.profile else []
             command = [sys.executable, "-m", "bench.start", _CHILD, name, "--epochs", str(given.epochs), *more]
-            output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             if given.profile:
                 print(output)
                 continue

@@ -26,20 +26,22 @@ import hashlib
 import io
 import json
 import math
+import mmap
 import os
 import shutil
+import struct
 import tempfile
 import warnings
 import zlib
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import scipy.fft
@@ -67,6 +69,8 @@ BLOCK_FRAMES = 32  # transformed at a time: of 16, 32 and 64 the fastest
 SMALLEST_POWER = 1e-10  # librosa's `amin`
 
 _CRC_BYTES = 4
+_MOST_MAPPED = 30_000  # files: Linux allows a process 65,530 stretches of memory
+_TOGETHER = 16  # files that a thread takes at most at a time: a hand-over takes as long as reading a cached image
 _AHEAD = 8  # images that each core computes before they are asked for
 
 
@@ -207,8 +211,8 @@ def extract(
     Returns
     -------
     list of (ndarray of float16, shape (`Spectrogram.height`, n_frames)) or AudioFault
-        In the order given. Cached images are mapped, not read, unless there are more of them than half the files that
-        this process may open.
+        In the order given. Cached images are mapped, not read, unless there are more of them than files that this
+        process may open.
     """
     give_librosa_a_folder(cache)
     images, mapped = ImageCache(cache, settings), _may_map(len(files))
@@ -223,13 +227,17 @@ def in_threads(
     work: Callable[[Path, str], T], files: Sequence[tuple[Path, str]], progress: Callable[[int, int], None] | None
 ) -> list[T]:
     """Return what `work` makes of each file and its hash, in their order; a thread for each core."""
-    pool = ThreadPoolExecutor(_cores())
+    cores = _cores()
+    size = max(1, min(_TOGETHER, len(files) // (_TOGETHER * cores)))
+    chunks = [files[start : start + size] for start in range(0, len(files), size)]
+    pool, results = ThreadPoolExecutor(cores), []
     try:
-        futures = [pool.submit(work, path, clip) for path, clip in files]
-        for done, _ in enumerate(as_completed(futures), start=1):
-            if progress:
-                progress(done, len(files))
-        return [future.result() for future in futures]
+        for chunk in pool.map(lambda chunk: [work(path, clip) for path, clip in chunk], chunks):
+            for result in chunk:
+                results.append(result)
+                if progress:
+                    progress(len(results), len(files))
+        return results
     finally:
         pool.shutdown(cancel_futures=True)  # or an interrupt would wait for all that are left
 
@@ -287,13 +295,21 @@ def _image(path: Path, clip: str, settings: Spectrogram, images: ImageCache, *, 
 
 
 def _may_map(count: int) -> bool:
-    """Return whether so many files can be mapped; each counts as one of the files that a process may open."""
+    """Return whether so many files can be mapped; each counts as one of the files that a process may open.
+
+    If that takes more of them than it may open so far, it is allowed more, as far as its user may allow that.
+    """
     try:
         import resource  # not on Windows, where there is no such limit
     except ImportError:
-        return True
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return limit == resource.RLIM_INFINITY or count <= limit // 2
+        return count <= _MOST_MAPPED
+    (limit, most), wanted = resource.getrlimit(resource.RLIMIT_NOFILE), 2 * count
+    if limit != resource.RLIM_INFINITY and limit < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+        except (OSError, ValueError):
+            return False
+    return count <= _MOST_MAPPED
 
 
 class ImageCache:
@@ -323,9 +339,11 @@ class ImageCache:
         """
         try:
             with open_file(self._file(clip), self._root) as opened:
-                image = _mapped(opened)
-                opened.seek(-_CRC_BYTES, os.SEEK_END)
-                whole = self._is_whole(clip, image, opened.read())
+                content = opened.read()  # a map whose pages are looked at takes longer, and memory
+                image, end = _image_in(content)
+                whole = self._is_whole(clip, image, content[end:])
+                if whole and mapped:
+                    image, _ = _image_in(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
         except OSError:  # it isn't there, or not any more
             return None
         except Exception:  # noqa: BLE001  (numpy raises five kinds of errors for damaged headers)
@@ -333,7 +351,7 @@ class ImageCache:
         if not whole:
             self._damaged.append(clip)
             return None
-        return image if mapped else np.array(image)
+        return image
 
     def _is_whole(self, clip: str, image: NDArray[np.generic], checksum: bytes) -> bool:
         """Return whether a file contains exactly what was written for this clip."""
@@ -396,11 +414,24 @@ def _content(clip: str, image: NDArray[np.float16]) -> memoryview:
     return file.getbuffer()
 
 
-def _mapped(file: IO[bytes]) -> NDArray[np.float16]:
-    """Return the array in an open ``.npy`` file, mapped, not read; raise any error if that isn't one of numbers."""
+def _image_in(content: bytes | mmap.mmap) -> tuple[NDArray[np.float16], int]:
+    """Return the array in a ``.npy`` file, read-only, and where it ends; raise any error if there is none."""
+    start = _HEADER.size + _HEADER.unpack_from(content)[1]
+    shape = _shape(bytes(content[:start]))
+    size = math.prod(shape)
+    return np.frombuffer(content, np.float16, size, start).reshape(shape), start + 2 * size
+
+
+_HEADER = struct.Struct("<8sH")  # of a ``.npy`` file of version 1: the magic words, and the length of what follows
+
+
+@lru_cache(maxsize=1_024)
+def _shape(header: bytes) -> tuple[int, ...]:
+    """Return the shape of the array that a header is of; raise any error if that isn't one of float16, row by row."""
+    file = io.BytesIO(header)
     if np.lib.format.read_magic(file) != (1, 0):
         raise ValueError("of another version")
     shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    if dtype != np.float16:
+    if dtype != np.float16 or is_fortran:
         raise ValueError("of another type")
-    return np.memmap(file, dtype, "r", file.tell(), shape, "F" if is_fortran else "C")
+    return tuple(shape)
