@@ -133,7 +133,8 @@ class TestDivide:
             (with_splits(*["test"] * 4), SplitPlan(), "no clip is in training"),
             (with_splits(*["validation"] * 4), SplitPlan(), "no clip is in training"),
             (with_splits("train", "validation", "train", "test"), SplitPlan(), "all clips of class 'b' are held out"),
-            (with_splits("train", "train", "test"), SplitPlan(test_fraction=0.2), "drop --test-fraction"),
+            (with_splits("train", "train", "test"), SplitPlan(test_fraction=0.2), "with 1 of 3 clips to test on; drop"),
+            (with_splits("train", "validation"), SplitPlan(test_fraction=0.2), "without clips to test on; mark these"),
             (with_splits("train", "validation", "train", "test"), SplitPlan(fold=Fold(1, 2)), "drop --fold"),
             (with_splits(*["train"] * 4, "test"), SplitPlan(fold=Fold(1, 3)), "has 2 clips, but dividing it into 3"),
             (

@@ -120,17 +120,24 @@ def _given(dataset: Dataset, plan: SplitPlan) -> dict[str, Part]:
             f"{len(without)} of {len(dataset.clips)} clips have no split in the manifest, "
             f"the first is {without[0]}; give every clip one, or none"
         )
-    if plan.test_fraction:
-        raise DataError(
-            "the manifest's `split` column already decides who is tested on; drop --test-fraction or the column"
-        )
     given: dict[str, Part] = {clip.path: clip.split for clip in dataset.clips if clip.split and clip.split != "train"}
+    if plan.test_fraction:
+        tests = sum(part == "test" for part in given.values())
+        raise DataError(
+            f"--test-fraction is {plan.test_fraction:g}, but the data has a split of its own, "
+            + (
+                f"with {tests} of {len(dataset.clips)} clips to test on; drop --test-fraction, or take the split out"
+                if tests
+                else "without clips to test on; mark these as test in it, or drop --test-fraction"
+            )
+        )
     training = dataset.without(given)
     if plan.fold:
         if not any(clip.fold for clip in dataset.clips):
             if "validation" in given.values():
                 raise DataError(
-                    "the manifest's `split` column already defines who is held out; drop --fold or the column"
+                    f"--fold is {plan.fold}, but the data has a split of its own with clips to validate on, and no "
+                    "folds; drop --fold, or take the split out"
                 )
             _refuse_scarce(training, plan.fold.count, has_folds=True)
         return {path: part for path, part in given.items() if part == "test"}
