@@ -21,6 +21,7 @@ from tracker.runs import (
     options_set_by,
     plan_of,
     plan_with,
+    test_clips_key,
 )
 from tracker.runs.planned import most_bands
 from tracker.training.networks import parse_options
@@ -171,3 +172,20 @@ class TestFeaturesOfANetwork:
 
 def usual() -> dict[str, str]:
     return RunPlan(Configuration(options=parse_options("cnn", {}).options)).params()
+
+
+class TestTestClipsKey:
+    """Of runs on one data set, with a split each."""
+
+    @staticmethod
+    def key(split: str, **options: Any) -> tuple[object, ...]:
+        return test_clips_key({"tracker.dataset": "d", "tracker.split": split}, plan_with(options).params())
+
+    def test_folds_of_a_division_have_the_same_test_clips(self):
+        one, two = self.key("a", fold=Fold(1, 5)), self.key("b", fold=Fold(2, 5))
+        assert one == two != self.key("c", fold=Fold(2, 4))
+        assert one != self.key("d", fold=Fold(1, 5), split_seed=1)
+
+    def test_other_splits_have_the_same_if_they_are_the_same(self):
+        assert self.key("a") == self.key("a") != self.key("b")
+        assert test_clips_key({}, {}) == (None, None)

@@ -24,7 +24,7 @@ from tracker.recording.resume import clips_changed, refuse_alive, send_change
 from tracker.recording.script_run import TEST, scores
 from tracker.recording.stores import data_path
 from tracker.recording.train import DATASET_TAG, SPLIT_TAG, read_data
-from tracker.runs import Predictions, data_plan_of, is_resumable, split_of
+from tracker.runs import Predictions, data_plan_of, is_resumable, split_of, test_clips_key
 from tracker.runs.events import Attached, Measured, Tagged
 from tracker.runs.facts import TEST_LOOKS_TAG, looks_at_test
 from tracker.statistics.proportions import grouped_wilson, wilson
@@ -70,8 +70,14 @@ class Evaluation:
         """The result with its interval and the count of looks."""
         return (
             f"{self.run.name}: {correct_of(self.correct, self.n)} test clips correct (95% interval "
-            f"{percent_interval(self.interval)}), test loss {metric_text(self.loss)}. {self._looks_text}"
+            f"{percent_interval(self.interval)}), test loss {metric_text(self.loss)}. {self._fold_text}"
+            f"{self._looks_text}"
         )
+
+    @property
+    def _fold_text(self) -> str:
+        fold = self.run.params.get("fold")
+        return "No fold trains or validates on these clips. " if fold else ""
 
     @property
     def _looks_text(self) -> str:
@@ -124,9 +130,9 @@ def evaluate_run(
     tags = {TEST_LOOKS_TAG: str(looks), "tracker.test_clips": str(len(predictions.clips))}
     new = {name: value for name, value in measured.items() if run.metrics.get(name) != value}
     _write(run, store, predictions_csv(predictions), new, tags, reporter)
-    same = [run.tags.get(tag) for tag in (DATASET_TAG, SPLIT_TAG)]
+    same = test_clips_key(run.tags, run.params)
     others = [other for other in runs if other.run_id != run.run_id]
-    of_others = [o for o in others if [o.tags.get(tag) for tag in (DATASET_TAG, SPLIT_TAG)] == same]
+    of_others = [other for other in others if test_clips_key(other.tags, other.params) == same]
     return Evaluation(
         run,
         predictions,
@@ -145,9 +151,13 @@ def _check_has_test(run: Run) -> None:
             'them with run.log_predictions(…, split="test")'
         )
     if run.tags.get("tracker.test_clips", "0") == "0":
-        raise TrackerError(
-            f"{called(run)} has no test clips: train it with --test-fraction 0.2, or give the manifest a test split"
+        fold = run.params.get("fold")
+        what = (
+            f"is fold {fold}, which has no test clips beside those that it validates on: to hold some out of all folds,"
+            if fold
+            else "has no test clips:"
         )
+        raise TrackerError(f"{called(run)} {what} train it with --test-fraction 0.2, or give the manifest a test split")
 
 
 def _prepared(kept: KeptModel, data: Path | None, reporter: Reporter) -> Prepared:

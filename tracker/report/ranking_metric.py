@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from tracker.runs import test_clips_key
 from tracker.runs.facts import looks_at_test
 from tracker.study.metric_roles import part_of
 from tracker.study.other_metrics import ranking_values
@@ -91,11 +92,11 @@ def no_test_text(study: Study, *, is_picked: bool) -> str:
 
 def test_looks_text(study: Study) -> str:
     """Return that several runs were evaluated on the same test clips, and how often, if they were."""
-    looks: defaultdict[tuple[str | None, ...], list[int]] = defaultdict(list)
+    looks: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
     for result in study.results:
         tags = result.run.tags
         if of_run := looks_at_test(tags):
-            looks[tags.get("tracker.dataset"), tags.get("tracker.split")].append(of_run)
+            looks[test_clips_key(tags, result.run.params)].append(of_run)
     most = max(looks.values(), key=len, default=[])
     if len(most) < 2:
         return ""

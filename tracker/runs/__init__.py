@@ -66,6 +66,7 @@ from tracker.runs.planned import (
     reserved_for,
     spectrogram_of,
     split_of,
+    test_clips_key,
 )
 
 __all__ = [
@@ -127,5 +128,6 @@ __all__ = [
     "shown",
     "spectrogram_of",
     "split_of",
+    "test_clips_key",
     "value_text",
 ]  # fmt: skip

@@ -773,6 +773,18 @@ def split_of(params: Mapping[str, str]) -> SplitPlan:
     return made
 
 
+def test_clips_key(tags: Mapping[str, str], params: Mapping[str, str]) -> tuple[object, ...]:
+    """Return what is equal of runs that have the same test clips: no fold of a division has any of these."""
+    dataset = tags.get("tracker.dataset")
+    try:
+        split, data = split_of(params), data_plan_of(params)
+    except ValueError:
+        split, data = SplitPlan(), DataPlan()
+    if split.fold is None:
+        return dataset, tags.get("tracker.split")
+    return dataset, replace(split, fold=replace(split.fold, number=1)), data
+
+
 def spectrogram_of(params: Mapping[str, str]) -> Spectrogram:
     """Return the settings of the features as logged; raise ValueError if one is missing or can't be used."""
     spectrogram: Spectrogram = _made(
