@@ -7,7 +7,7 @@ OTHER_MLFLOW := 2.22.5 1.30.1
 # Without byte code TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test lint types check wheel truth faults faults-short hostile hostile-short compat team serve cluster scale sweep-kills accuracy schema lock clean
+.PHONY: install demo test lint types check wheel truth faults faults-short hostile hostile-short compat team serve cluster scale sweep-kills accuracy speed schema lock clean
 
 install: .venv/installed
 
@@ -92,6 +92,10 @@ scale: install .compat/cluster
 # What each network reaches beside a plain script, and in what time; hours on two cores, and it goes on where it was stopped.
 accuracy: install
 	$(BIN)/python -m bench.accuracy --write docs/accuracy.md
+
+# Tracker beside a plain script, in seven minutes of two quiet cores; the tables stand in docs/speed.md.
+speed: install
+	$(BIN)/python -m bench.speed --write docs/speed.md
 
 # A kept model served by MLflow and exported, compared with tracker predict in processes that cannot import tracker.
 serve: install
