@@ -182,10 +182,15 @@ def compared(measured: Mapping[str, Sequence[Times]], scale: float = 1, unit: st
     for name, times in measured.items():
         medians, ratios = np.median(times, axis=0), np.median(np.array(times) / first, axis=0)
         texts = [
-            (f"{scale * median:.3g}\u00a0{unit}", f"{ratio:.2f}") for median, ratio in zip(medians, ratios, strict=True)
+            (f"{three_digits(scale * median)}\u00a0{unit}", f"{ratio:.2f}")
+            for median, ratio in zip(medians, ratios, strict=True)
         ]
         rows.append([name, *chain.from_iterable(texts)])
     return rows
+
+
+def three_digits(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
 
 
 def table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -218,15 +223,17 @@ def time_to_loss(bench: Bench, asked: argparse.Namespace) -> str:
 
 def four_configurations(bench: Bench, asked: argparse.Namespace) -> str:
     plain = bench.plain(CONFIGURATIONS, asked.epochs)
-    more = ("--data", bench.manifest, "--epochs", asked.epochs)
+    data, epochs = ("--data", bench.manifest), ("--epochs", asked.epochs)
     commands = [
-        bench.tracker("run", *words_of(one), *more, is_cached=number > 0) for number, one in enumerate(CONFIGURATIONS)
+        bench.tracker("run", *words_of(one), *epochs, *data, is_cached=number > 0)
+        for number, one in enumerate(CONFIGURATIONS)
     ]
     plan = bench.folder / "four.toml"
     settings = [{name: json.dumps(text) for name, text in options_of(one).items()} for one in CONFIGURATIONS]
     texts = ["\n".join(f"{name} = {value}" for name, value in one.items()) for one in settings]
-    plan.write_text("".join(f"[[configurations]]\n{text}\n\n" for text in texts), encoding="utf-8")
-    sweep = bench.tracker("sweep", plan.name, *more, "--jobs", JOBS, "--yes", "--experiment", "sweep")
+    tables = [f"[base]\nepochs = {asked.epochs}", *(f"[[configurations]]\n{text}" for text in texts)]
+    plan.write_text("\n\n".join(tables), encoding="utf-8")
+    sweep = bench.tracker("sweep", plan.name, *data, "--jobs", JOBS, "--yes", "--experiment", "sweep")
     rows = compared(
         {
             PLAIN: [(plain[0].spent.clock, plain[0].spent.processor)],
