@@ -6,8 +6,10 @@ import pytest
 
 from tracker.errors import TrainingError
 from tracker.training.networks import (
+    NETWORKS,
     NetworkOption,
     find_network,
+    hidden_file,
     network_features,
     network_names,
     network_options,
@@ -373,3 +375,20 @@ class TestReadFeatures:
     def test_what_makes_no_image_is_refused_with_its_place(self, declared, problem):
         with pytest.raises(TrainingError, match=f"^net.py, line 2: FEATURES.*{problem}"):
             read_features("net.py", f"\nFEATURES = {declared}\n")
+
+
+class TestHiddenFile:
+    def test_a_file_of_a_built_in_name_is_named_by_its_path(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert hidden_file("linear") is None
+        (tmp_path / "models").mkdir()
+        (tmp_path / "models/linear.py").touch()
+        (tmp_path / "models/mine.py").touch()
+        assert hidden_file("linear") == "./models/linear.py"
+        assert hidden_file("mine") is None
+
+    def test_tracker_s_own_folder_hides_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(NETWORKS.parent)
+        assert hidden_file("linear") is None

@@ -312,7 +312,8 @@ def next_command(
             parser=parsed_by(_seconds_of),
             show_default=False,
             help="With --run: train, look again and go on until the questions are answered or so much time is spent: "
-            "90s, 30m, 2h, 1h30m. A run that would not fit isn't started.",
+            "90s, 30m, 2h, 1h30m. A run that isn't expected to fit isn't started; one that is started is trained to "
+            "its end.",
         ),
     ] = None,
     jobs: Annotated[int | None, Jobs] = None,

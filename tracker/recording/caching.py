@@ -29,7 +29,6 @@ _PLACES = (  # what lies in a sub-folder of such a name, and how many steps of a
     ("demo sets", re.compile("demo"), 2),
     ("compiled code", re.compile("numba"), 1),
 )
-_ANY = re.compile(".*", re.DOTALL)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([kmgt]?)b?", re.ASCII)
 
@@ -121,21 +120,27 @@ def _beyond(files: list[_File], limit: int) -> list[_File]:
 
 def _files(root: Path) -> Iterator[_File]:
     """Yield the regular files that tracker has cached; links are neither followed nor counted."""
-    for part, named, steps in _PLACES:
-        for path, status in _below(root, root, named):
+    try:
+        with open_folder(root, root) as opened:
+            names = sorted(opened.names())
+    except OSError:  # it isn't there
+        return
+    for name in names:
+        part, steps = next(((part, steps) for part, named, steps in _PLACES if named.fullmatch(name)), ("", 0))
+        for path, status in _below(root / name, root) if part else ():
             unit = root.joinpath(*path.relative_to(root).parts[:steps])
             used = max(status.st_atime_ns, status.st_mtime_ns) // 10**6
             yield _File(path, part, unit, status.st_size, used)
 
 
-def _below(folder: Path, root: Path, named: re.Pattern[str] = _ANY) -> Iterator[tuple[Path, os.stat_result]]:
+def _below(folder: Path, root: Path) -> Iterator[tuple[Path, os.stat_result]]:
     try:
         with open_folder(folder, root) as opened:
-            found = [(name, opened.status(name)) for name in sorted(opened.names()) if named.fullmatch(name)]
-    except OSError:  # it isn't there, or not any more
+            found = [(name, opened.status(name)) for name in sorted(opened.names())]
+    except OSError:  # it is no folder, or isn't there any more
         return
     for name, status in found:
         if status and stat.S_ISDIR(status.st_mode):
             yield from _below(folder / name, root)
-        elif status and stat.S_ISREG(status.st_mode) and folder != root:
+        elif status and stat.S_ISREG(status.st_mode):
             yield folder / name, status

@@ -47,7 +47,7 @@ from tracker.store import (
     predictions_csv,
 )
 from tracker.training.checkpoint import finished_epochs
-from tracker.training.networks import find_network, network_options, short_name
+from tracker.training.networks import find_network, hidden_file, network_options, short_name
 from tracker.training.pretrained import prepare_weights
 from tracker.training.result import environment, machine, use_backend
 from tracker.wording import counted, some
@@ -368,8 +368,15 @@ def located_plans(plans: Sequence[RunPlan], data: Path | None) -> list[RunPlan]:
 
 
 def warn_of_idle_options(plan: RunPlan, reporter: Reporter) -> None:
-    """Warn of a patience that is too long ever to act, and if early stopping ends the run before a plateau can act."""
+    """Warn of a patience that is too long ever to act, and if early stopping ends the run before a plateau can act.
+
+    So it does of an own network that a built-in one of the same name hides.
+    """
     configuration, epochs = plan.configuration, plan.configuration.epochs
+    if hidden := hidden_file(configuration.model):
+        reporter.warn(
+            f"the model {configuration.model} is tracker's own, not the one in {hidden}: --model {hidden} trains that"
+        )
     plateau, patience = configuration.plateau, configuration.early_stopping_patience
     if patience is not None and not can_act(patience, epochs):
         reporter.warn(

@@ -110,6 +110,9 @@ def table_columns(report: Report) -> tuple[Column, ...]:
     return _occurring(columns, entries)
 
 
+_OWN_NAMES = {"test_accuracy": "test accuracy", "test_loss": "test loss"}  # of metrics that `tracker evaluate` logs
+
+
 def other_column(other: OtherMetric, entries: Sequence[RunEntry]) -> Column:
     """Return the column of a metric beside the primary one, accuracies in percent."""
     values = {entry.run.run_id: value for entry, value in zip(entries, other.values, strict=True) if value is not None}
@@ -123,7 +126,8 @@ def other_column(other: OtherMetric, entries: Sequence[RunEntry]) -> Column:
         value = values.get(entry.run.run_id)
         return plain(NONE if value is None else write(value.value))
 
-    return Column(f"{other.name}{training}{' (%)' if other.is_fraction else ''}", cell)
+    name = _OWN_NAMES.get(other.name, other.name)
+    return Column(f"{name}{training}{' (%)' if other.is_fraction else ''}", cell)
 
 
 def section_columns(report: Report, entries: Sequence[RunEntry]) -> tuple[Column, ...]:

@@ -246,6 +246,14 @@ def user_networks(folder: Path) -> frozenset[str]:
     return frozenset(_modules(folder / USER_FOLDER)) - frozenset(_modules(NETWORKS))
 
 
+def hidden_file(name: str) -> str | None:
+    """Return the file in ``./models`` that a built-in network of the same name hides, if there is one."""
+    file = USER_FOLDER / f"{name}.py"
+    if not (is_built_in(name) and file.is_file()) or file.samefile(NETWORKS / file.name):
+        return None
+    return f"./{file.as_posix()}"
+
+
 def short_name(name: str) -> str:
     """Return a network's name as a part of a run's name: ``nets-mine`` for ``path/to/nets/mine.py``.
 
