@@ -3,7 +3,8 @@
 A network begins with a frozen part if its first layer is a `keras.Model` without trainable weights whose output is a
 row of numbers, and a few layers in a row follow. That part describes the consecutive segments of each clip, those that
 clips are evaluated by; epochs draw from these, instead of from segments that begin anywhere. A description is kept in
-the cache, under a digest of the part's weights and code, and of the image.
+the cache, under a digest of the image, and of the part's weights and code, the backend and its threads: so the same run
+has the same bits, whatever the cache has.
 
 Conventions: the descriptions of a clip are an image, too, of shape (n_numbers, n_segments) and with segments of one
 frame, so that the batches and the evaluation are those of any other network.
@@ -20,9 +21,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.atomic_files import cache_folder
-from tracker.training.backend import keras
+from tracker.training.backend import device, keras
 from tracker.training.batches import consecutive_segments
 from tracker.training.pretrained import read_sealed, write_sealed
+from tracker.training.result import threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +47,7 @@ class FrozenPart:
 
     body: keras.Model
     head: keras.Model  # from descriptions, shape (n, n_numbers, 1, 1), to class probabilities
-    digest: str  # of the code and weights of the body
+    digest: str  # of the weights of the body and all else that its outputs depend on besides the image
 
     @classmethod
     def of(cls, model: keras.Model, code: str) -> FrozenPart | None:
@@ -63,7 +65,8 @@ class FrozenPart:
             outputs = layer(outputs)
         head = keras.Model(inputs, outputs)
         head.compile(model.optimizer, loss=model.loss, metrics=[_accuracy(model)])
-        digest = hashlib.sha256(code.encode())
+        made_by = (code, keras.config.backend(), keras.__version__, device, threads())  # each may round in its own way
+        digest = hashlib.sha256(repr(made_by).encode())
         for weights in body.get_weights():
             digest.update(np.ascontiguousarray(weights).tobytes())
         return cls(body, head, digest.hexdigest()[:16])
