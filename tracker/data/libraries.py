@@ -52,9 +52,15 @@ def read_library(name: str, plan: DataPlan) -> Dataset:
         raise DataError(f"{library} knows no data set {called}; see {library}.list_datasets()") from error
     try:
         clips = loader.load_tracks() if library == LIBRARIES[0] else loader.load_clips()
+        return clips_of(name, clips.values(), Path(loader.data_home), plan)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _missing(name, loader.data_home) from error
-    return clips_of(name, clips.values(), Path(loader.data_home), plan)
+    except (OSError, LookupError, TypeError, AttributeError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise DataError(
+            f"{library} can't load the copy of {called} in {loader.data_home} ({what}); check it with "
+            f"{library}.initialize('{called}').validate()"
+        ) from error
 
 
 def clips_of(name: str, loaded: Iterable[Any], home: Path, plan: DataPlan) -> Dataset:
