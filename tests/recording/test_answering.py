@@ -72,7 +72,7 @@ def laboratory(difference: float, **settings: object) -> Laboratory:
     accuracy = lambda plan: 0.5 + difference * (plan.configuration.kernel_size == 5)  # noqa: E731
     made = Laboratory(accuracy, **settings)
     for kernel in (3, 5):
-        made.train(RunPlan(Configuration(kernel_size=kernel, options=parse_options("cnn", {}))))
+        made.train(RunPlan(Configuration(kernel_size=kernel, options=parse_options("cnn", {}).options)))
     return made
 
 

@@ -99,10 +99,10 @@ class TestWrongJournals:
     @pytest.mark.parametrize(
         ("params", "tags", "reason"),
         [
-            ({"hop_length": "0"}, {}, "hop_length must be 1 to 1048576, got 0"),
-            ({"n_fft": "0"}, {}, "n_fft must be 1 to 1048576, got 0"),
-            ({"n_mels": "-1"}, {}, "n_mels must be 1 to 4096, got -1"),
-            ({"sr": "9" * 30}, {}, "sr must be 1 to 1000000, got a number of about 30 digits"),
+            ({"hop_length": "0"}, {}, "the hop must be 1 to 131072, got 0"),
+            ({"n_fft": "0"}, {}, "the window length must be 16 to 131072, got 0"),
+            ({"n_mels": "-1"}, {}, "the number of mel bands must be 1 to 4096, got -1"),
+            ({"sr": "9" * 30}, {}, "the sampling rate must be 1000 to 384000, got a number of about 30 digits"),
             ({"epochs": "9" * 5_000}, {}, "the param epochs cannot be read"),
             ({"learning_rate": "nan"}, {}, "learning rate|learning_rate"),
             ({"model": "x/" * 2_500 + "net.py"}, {}, "File name too long"),
@@ -116,7 +116,7 @@ class TestWrongJournals:
         self, work: Path, params: Mapping[str, str], tags: Mapping[str, str | None], reason: str
     ) -> None:
         store = store_at(None, work)
-        plan = RunPlan(Configuration(options=parse_options("cnn", {"dropout": "0.3", "width": "8"})))
+        plan = RunPlan(Configuration(options=parse_options("cnn", {"dropout": "0.3", "width": "8"}).options))
         asked = {name: text for name, text in ({"tracker.data": "demo"} | tags).items() if text is not None}
         start = Started(1, store.uri, "tracker", "a run", "val_accuracy", plan.params() | params, asked)
         JournalWriter.create(work / ".tracker" / ("0" * 32), start).close()
