@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from tests.running import FULL, TRACKER, needs_full
 from tracker.cli import app
-from tracker.runs import RUN_OPTIONS
+from tracker.runs import LOGGED_OPTIONS, RUN_OPTIONS
 
 if TYPE_CHECKING:
     from tests.running import Tracker
@@ -112,6 +112,11 @@ def test_options_that_run_shares_with_other_commands_agree_with_the_table() -> N
         default = [] if param.multiple else entry.default
         assert (param.opts, param.default, param.envvar or "") == ([entry.flag], default, entry.environment)
         assert entry.default_words in {"", param.show_default}
+
+
+def test_a_sweep_takes_levels_of_every_option_of_a_run() -> None:
+    taken = {param.name for param in COMMANDS["sweep"].of_networks([]).params}
+    assert taken >= LOGGED_OPTIONS.keys()
 
 
 class TestGuesses:
