@@ -116,7 +116,12 @@ class TestDataOptions:
         for command in (("run",), ("data", "check")):
             result = tracker(*command, "--split-lists", *lists, "--data", genres)
             assert result.status == 1
-            assert "--split-lists: there is no c.txt" in result.err
+            assert "--split-lists: c.txt is neither in" in result.err
+
+    def test_two_split_lists_are_refused_as_such(self, tracker: Tracker, genres: Path) -> None:
+        result = tracker("data", "check", genres, "--split-lists", "a.txt", "b.txt", "--fold", "1/5")
+        assert result.status == 2
+        assert "--split-lists must be three files, TRAIN VALID TEST, got 'a.txt,b.txt'" in result.err
 
     def test_options_about_data_need_data_of_ones_own(self, tracker: Tracker) -> None:
         result = tracker("run", "--group-by", "folder:1")

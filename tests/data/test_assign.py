@@ -10,6 +10,7 @@ from tracker.data.reading import located, read_dataset
 from tracker.errors import DataError
 from tracker.runs import DataPlan, data_plan_of, plan_of, plan_with
 from tracker.runs.sweeps import levels_of
+from tracker.training.networks import parse_options
 
 
 def clips(*paths: str) -> Dataset:
@@ -41,7 +42,7 @@ class TestGrouped:
         assert dataset.notes == ("1 of 2 clips have no group by folder:2, such as rock/a.wav",)
 
     def test_a_rule_that_finds_no_group_is_refused(self):
-        with pytest.raises(DataError, match=r"finds a group of none of the 2 clips, such as rock/a\.wav"):
+        with pytest.raises(DataError, match=r"finds no group for any of the 2 clips, the first is rock/a\.wav"):
             groups("singer_(.*)", "rock/a.wav", "rock/b.wav")
 
     def test_groups_are_read_from_the_tags_of_files(self, tmp_path):
@@ -82,7 +83,7 @@ class TestSplitByLists:
 
     def test_lists_of_other_data_are_refused(self, lists):
         with pytest.raises(
-            DataError, match=r"1 of the 1 lines of .*train\.txt name no clip .* 'rock/a\.wav' \(line 1\)"
+            DataError, match=r"1 of the 1 lines of .*train\.txt names no clip .* 'rock/a\.wav' \(line 1\)"
         ):
             split_by_lists(clips("rock/x.wav", "jazz/b.wav"), lists)
 
@@ -121,9 +122,23 @@ class TestColumns:
         with pytest.raises(DataError, match=message):
             read_dataset(table, DataPlan(columns=columns))
 
-    def test_a_path_that_is_nowhere_is_refused(self, table):
-        with pytest.raises(DataError, match="--audio-root: there is no sounds"):
-            located(DataPlan(audio_root="sounds"), table)
+    @pytest.mark.parametrize(
+        ("root", "message"), [("sounds", "sounds is neither in"), ("all.csv", "all.csv isn't a folder")]
+    )
+    def test_a_path_that_is_nowhere_or_no_folder_is_refused(self, table, root, message):
+        with pytest.raises(DataError, match=f"--audio-root: {message}"):
+            located(DataPlan(audio_root=root), table)
+
+    def test_paths_are_found_from_data_that_is_a_link(self, tmp_path, monkeypatch):
+        write(tmp_path, "disk/data/cat/a.wav", "disk/data/dog/b.wav")
+        (tmp_path / "here/lists").mkdir(parents=True)
+        (tmp_path / "here/data").symlink_to(tmp_path / "disk/data")
+        for part, line in (("train", "cat/a.wav\ndog/b.wav\n"), ("valid", ""), ("test", "")):
+            (tmp_path / f"here/lists/{part}.txt").write_text(line)
+        monkeypatch.chdir(tmp_path / "here")
+        asked = DataPlan(split_lists="lists/train.txt,lists/valid.txt,lists/test.txt")
+        read = read_dataset(Path("data"), located(asked, Path("data")))
+        assert [clip.split for clip in read.clips] == ["train", "train"]
 
     def test_levels_of_folders_say_classes_groups_and_folds(self, tmp_path):
         names = [f"{site}/{label}/{site}.wav" for site in ("here", "there") for label in ("cat", "dog")]
@@ -150,6 +165,8 @@ class TestDataPlan:
             ({"columns": "path"}, "got 'path'"),
             ({"split_lists": "a.txt,b.txt"}, "must be three files"),
             ({"group_by": "(x"}, "folder:N, tag:NAME or a regular expression"),
+            ({"group_by": "folder:0"}, "got 'folder:0'; folders are counted from 1"),
+            ({"group_by": "tag:"}, "got 'tag:'"),
         ],
     )
     def test_what_cannot_be_meant_is_refused(self, values, message):
@@ -165,8 +182,9 @@ class TestDataPlan:
         }  # fmt: skip
 
     def test_how_data_is_read_is_logged_and_read_back(self):
-        plan = plan_with({"columns": "path=a,label=b", "group_by": r"(\w+)_\d"})
-        assert plan.params().items() >= {"columns": "path=a,label=b", "group_by": r"(\w+)_\d"}.items()
-        assert plan_of(plan.params(), lambda _name, own: tuple(own.items())) == plan
+        asked = {"columns": "path=a,label=b", "group_by": r"(\w+)_\d"}
+        plan = plan_with(asked, parse_options("cnn", {}))
+        assert plan.params().items() >= asked.items()
+        assert plan_of(plan.params(), parse_options) == plan
         assert data_plan_of(plan.params()) == plan.data
         assert DataPlan().column_names == {}

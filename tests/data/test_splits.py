@@ -45,6 +45,10 @@ GROUPED = Dataset(tuple(clip(f"{i:02}.wav", "ab"[i % 2], f"g{i // 2:02}") for i 
 
 
 class TestDivide:
+    def test_divide_refuses_data_without_any_clip(self):
+        with pytest.raises(DataError, match="no clip is left"):
+            divide(Dataset(()), SplitPlan())
+
     def test_divide_puts_every_clip_in_one_part_sorted(self):
         split = divide(GROUPED, SplitPlan(test_fraction=0.1))
         parts = (split.training, split.validation, split.test)

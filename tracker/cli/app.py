@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
+from itertools import takewhile
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -107,9 +108,9 @@ class Command(_Answering, TyperCommand):
             size = len((getattr(param, "metavar", None) or "").split())
             for flag in set(param.opts) & set(args) if size > 1 and param.param_type_name == "option" else ():
                 start = args.index(flag) + 1
-                words = args[start : start + size]
-                if len(words) == size and not any("," in word or word.startswith("-") for word in words):
-                    args = [*args[:start], ",".join(words), *args[start + size :]]
+                words = [*takewhile(lambda word: not word.startswith("-"), args[start : start + size])]
+                if words and not any("," in word for word in words):
+                    args = [*args[:start], ",".join(words), *args[start + len(words) :]]
         return super().parse_args(ctx, args)
 
 

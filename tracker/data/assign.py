@@ -38,7 +38,10 @@ def grouped(dataset: Dataset, plan: DataPlan) -> Dataset:
     clips = tuple(replace(clip, group=group_of(clip)) for clip in dataset.clips)
     without = [clip.path for clip in clips if clip.group is None]
     if len(without) == len(clips):
-        raise DataError(f"--group-by {rule} finds a group of none of the {len(clips)} clips, such as {without[0]}")
+        raise DataError(
+            f"--group-by {rule} finds no group for any of the {len(clips):,} clips, the first is {without[0]}; give a "
+            f"rule that fits {'the tags in these files' if plan.group_tag else 'such paths'}"
+        )
     note = f"{len(without):,} of {len(clips):,} clips have no group by {rule}, such as {without[0]}" if without else ""
     notes = (*dataset.notes, note) if note else dataset.notes
     return replace(dataset, clips=clips, group_is=group_is, notes=notes)
@@ -107,8 +110,8 @@ def split_by_lists(dataset: Dataset, lists: Sequence[Path]) -> Dataset:
                 raise DataError(f"{file}, line {number}: {path} is in another list too; remove it from one of them")
         if len(strange) > _MOST_STRANGE * len(lines):
             raise DataError(
-                f"{len(strange):,} of the {len(lines):,} lines of {file} name no clip of the data, the first is "
-                f"{strange[0]}; give the data that the lists are of"
+                f"{len(strange):,} of the {len(lines):,} lines of {file} {'names' if len(strange) == 1 else 'name'} no "
+                f"clip of the data, the first is {strange[0]}; check that the lists belong to this data"
             )
         notes += [f"{len(strange):,} of the {len(lines):,} clips in {file.name} are not there"] if strange else []
     clips = tuple(replace(clip, split=parts[clip.path]) for clip in dataset.clips if clip.path in parts)

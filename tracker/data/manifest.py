@@ -91,7 +91,8 @@ def read_manifest(
             missing.append(f"{path} (line {line})")
     if missing:
         raise DataError(
-            f"{len(missing)} of the {len(rows)} files listed in {manifest} are missing, the first is {missing[0]}; "
+            f"{len(missing):,} of the {len(rows):,} files listed in {manifest} {'is' if len(missing) == 1 else 'are'} "
+            f"missing, the first is {missing[0]}; "
             f"paths are relative to {files.root}"
         )
     if not rows:

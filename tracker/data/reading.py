@@ -73,6 +73,8 @@ def located(plan: DataPlan, data: Path | None) -> DataPlan:
     base = data if data.is_dir() else data.parent
     lists = [_located(path, base, "--split-lists") for path in plan.lists]
     root = _located(plan.audio_root, base, "--audio-root") if plan.audio_root else None
+    if root and not (base / root).is_dir():
+        raise DataError(f"--audio-root: {plan.audio_root} isn't a folder; give the one that paths start from")
     return replace(plan, audio_root=root, split_lists=",".join(lists) or None)
 
 
@@ -84,8 +86,17 @@ def _located(path: str, base: Path, flag: str) -> str:
     if (base / path).exists():
         return path
     if not Path(path).exists():
-        raise DataError(f"{flag}: there is no {path}, neither in {base} nor in this folder; check the path")
-    return Path(os.path.relpath(path, base)).as_posix()
+        raise DataError(f"{flag}: {path} is neither in {base} nor in this folder; check the path")
+    from_base = Path(os.path.relpath(path, base))
+    if not (base / from_base).exists():  # `base` is a link, so that its ".." is another folder
+        from_base = Path(os.path.relpath(Path(path).resolve(), base.resolve()))
+    return from_base.as_posix()
+
+
+def _without_detour(path: Path) -> Path:
+    """Return ``lists/train.txt`` for ``data/../lists/train.txt``, unless a link makes these two files."""
+    short = Path(os.path.normpath(path) if path.is_absolute() else os.path.relpath(path))
+    return short if short.exists() and short.samefile(path) else path
 
 
 def read_dataset(
@@ -105,7 +116,7 @@ def read_dataset(
         dataset = _read(path, plan, most_files)
         base = path if path.is_dir() else path.parent
         if plan.lists:
-            dataset = split_by_lists(dataset, [base / file for file in plan.lists])
+            dataset = split_by_lists(dataset, [_without_detour(base / file) for file in plan.lists])
         if plan.group_by:
             dataset = grouped(dataset, plan)
     except OSError as error:

@@ -64,8 +64,10 @@ def divide(dataset: Dataset, plan: SplitPlan) -> Split:
     Raises
     ------
     DataError
-        If the plan contradicts the manifest, or a class has too few clips or groups for it.
+        If there is no clip, the plan contradicts the manifest, or a class has too few clips or groups for it.
     """
+    if not dataset.clips:
+        raise DataError("no clip is left to be divided; check the files")
     held_out = _given(dataset, plan) if any(clip.split for clip in dataset.clips) else draw(dataset, plan)
     if plan.fold:
         for path, number in _folds(dataset, held_out, plan).items():
@@ -192,10 +194,9 @@ def folds_of(clips: Sequence[Clip], fold: Fold, seed: int) -> Mapping[str, int]:
         )
     numbers = sorted(set(folds.values()))
     if numbers != list(range(1, fold.count + 1)):
-        raise DataError(
-            f"--fold is {fold}, but the manifest's folds are {', '.join(map(str, numbers))}; "
-            "they must be numbered from 1, and --fold must be one of as many"
-        )
+        count = len(numbers)
+        remedy = f"give --fold 1/{count} to {count}/{count}" if numbers[-1] == count else "number them from 1 on"
+        raise DataError(f"--fold is {fold}, but the manifest's folds are {', '.join(map(str, numbers))}; {remedy}")
     return folds
 
 

@@ -178,13 +178,13 @@ class DataPlan:
         self.column_names  # noqa: B018  (to check them)
         self.lists  # noqa: B018
         if self.group_by and self.group_level is None and self.group_tag is None:
+            expected = f"--group-by must be folder:N, tag:NAME or a regular expression, got {shown(self.group_by)}"
+            if self.group_by.startswith(("folder:", _TAG)):
+                raise ValueError(f"{expected}; folders are counted from 1, tags are words such as artist")
             try:
                 re.compile(self.group_by)
             except re.error as error:
-                raise ValueError(
-                    "--group-by must be folder:N, tag:NAME or a regular expression, got "
-                    f"{shown(self.group_by)} ({error})"
-                ) from error
+                raise ValueError(f"{expected} ({error})") from error
 
     @property
     def column_names(self) -> dict[str, str]:
@@ -194,8 +194,8 @@ class DataPlan:
             ours, _, theirs = (text.strip() for text in part.partition("="))
             if ours not in COLUMNS or not theirs or ours in names:
                 raise ValueError(
-                    f"--columns must be such as path=filename,label=category, with {', '.join(COLUMNS)} once each, "
-                    f"got {shown(part)}"
+                    f"--columns must be such as path=filename,label=category, each of {', '.join(COLUMNS)} at most "
+                    f"once, got {shown(part)}"
                 )
             names[ours] = theirs
         return names
