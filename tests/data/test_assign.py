@@ -135,6 +135,8 @@ class TestColumns:
         (tmp_path / "here/data").symlink_to(tmp_path / "disk/data")
         for part, line in (("train", "cat/a.wav\ndog/b.wav\n"), ("valid", ""), ("test", "")):
             (tmp_path / f"here/lists/{part}.txt").write_text(line)
+        (tmp_path / "disk/lists").mkdir()
+        (tmp_path / "disk/lists/test.txt").write_text("another list\n")
         monkeypatch.chdir(tmp_path / "here")
         asked = DataPlan(split_lists="lists/train.txt,lists/valid.txt,lists/test.txt")
         read = read_dataset(Path("data"), located(asked, Path("data")))

@@ -88,7 +88,7 @@ def _located(path: str, base: Path, flag: str) -> str:
     if not Path(path).exists():
         raise DataError(f"{flag}: {path} is neither in {base} nor in this folder; check the path")
     from_base = Path(os.path.relpath(path, base))
-    if not (base / from_base).exists():  # `base` is a link, so that its ".." is another folder
+    if not (base / from_base).exists() or not (base / from_base).samefile(path):  # base is a link
         from_base = Path(os.path.relpath(Path(path).resolve(), base.resolve()))
     return from_base.as_posix()
 
