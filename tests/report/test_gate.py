@@ -142,6 +142,7 @@ class TestAnswerGate:
         assert sum(seeds) <= 2 * most_seeds - 5
         with_all = asked(RUNS, "kernel=3", "kernel=5", most_seeds=4, require="better")
         assert (with_all.answer, with_all.commands) == (Outcome.OPEN, ())
+        assert with_all.sentence.endswith("; it takes more than 4 seeds of each")
 
     def test_nothing_is_suggested_that_would_hardly_tell(self) -> None:
         answer = asked(RUNS, "kernel=3", "kernel=5", require="better", margin=0.001)

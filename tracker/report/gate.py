@@ -403,6 +403,7 @@ class _Further:
     seeds: int = 0  # that each configuration has then
     chance: float | None = None
     commands: tuple[Argv, ...] = ()
+    are_allowed: bool = True  # otherwise more seeds than that would be needed
 
 
 def _commands(study: Study, contrast: Contrast, question: Question, writer: CommandWriter) -> _Further:
@@ -412,6 +413,8 @@ def _commands(study: Study, contrast: Contrast, question: Question, writer: Comm
     setting = contrast.repetitions[0]
     seeds = [seeds_of(study, runs) for runs in setting]
     both, either = seeds[0] & seeds[1], seeds[0] | seeds[1]
+    if question.most_seeds < max(FEWEST_PAIRS, len(both) + 1):
+        return _Further(question.most_seeds, are_allowed=False)
     number, chance = _seeds_needed(study, contrast, question, len(both))
     if chance is not None and chance < _TOO_RARE:
         return _Further(number, chance)
@@ -428,8 +431,6 @@ def _seeds_needed(study: Study, contrast: Contrast, question: Question, have: in
     at_level = replace(study, alpha=question.doubt)
     distance, run = _distance(study, contrast, question), contrast.repetitions[0][0][0]
     numbers = range(max(FEWEST_PAIRS, have + 1), question.most_seeds + 1)
-    if not numbers:
-        return have, 0.0
     found = chance_with(at_level, contrast, run, numbers[0], 1, distance)
     if found is None:
         return max(FEWEST_PAIRS, min(2 * have, numbers[-1])), None
@@ -542,6 +543,8 @@ class _Words:
 
     def _remedy(self, further: _Further) -> str:
         seeds = f"{further.seeds} seeds of each"
+        if not further.are_allowed:
+            return f"; it takes more than {counted(further.seeds, 'seed')} of each"
         if not further.commands:
             return "" if further.chance is None else f"; even {seeds} would tell only {chance_words(further.chance)}"
         often = "" if further.chance is None else f", which would tell {chance_words(further.chance)}"
