@@ -121,8 +121,14 @@ class TestPredict:
     @pytest.mark.parametrize(
         ("params", "message"),
         [
-            ({"features": "mfcc"}, "was trained on the features 'mfcc', and this version of tracker only makes"),
-            ({"n_mels": "0"}, "features of run .* cannot be made: a param of the spectrogram"),
+            (
+                {"features": "wavelets"},
+                "was trained on the features .wavelets., and this version of tracker only makes logmel, mfcc",
+            ),
+            (
+                {"n_mels": "0"},
+                "the features of run .* cannot be made: the number of mel bands must be 1 to 4096, got 0",
+            ),
             ({"segment_s": "0.6"}, r"takes images of 128×17×1 for 2 classes, but its run logged 128×26×1"),
         ],
     )

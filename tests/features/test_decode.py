@@ -171,6 +171,11 @@ class TestReadAudioRefuses:
         file = write("a.wav", quiet, subtype="FLOAT")
         assert fault(file) == "silent: it varies by less than −80 dB of full scale"
 
+    def test_read_audio_says_where_channels_cancel_each_other(self, write, sound):
+        assert fault(write("a.wav", np.stack([sound, -sound], axis=1))) == (
+            "silent: its 2 channels cancel each other when they are mixed"
+        )
+
     def test_read_audio_refuses_a_file_that_is_silent_once_resampled(self, write):
         ultrasound = 0.5 * np.hanning(96_000) * np.sin(2 * np.pi * 30_000 * np.arange(96_000) / 96_000)
         assert "silent" in fault(write("a.wav", ultrasound, 96_000))

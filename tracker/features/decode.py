@@ -71,6 +71,7 @@ EXTRA = "pip install 'tracker-report[av]'"
 
 _OGG_PAGE = b"OggS\0"
 _UNKNOWN = "not a readable audio file (wav, flac, mp3, ogg, au), or its header is damaged"
+_CANCELLED = 10  # times as loud as silence is a channel of a file whose channels cancel each other
 _SHORT = 1 << 16  # bytes in which a codec's name stands
 _MPEG_IN_WAV = {0x50, 0x55}
 _MOST_TRIMMED = 2 * 1_152 + 576 + 2_304  # samples of an mp3 that an encoder added at both ends, and says so
@@ -85,6 +86,7 @@ class Sound:
     rate: int  # Hz
     channels: int
     clipped: int  # frames among three or more in a row at full scale, in any channel
+    loudest: float  # largest magnitude in any channel
 
 
 class AudioFault(DataError):  # noqa: N818  (a fault is collected as a value first)
@@ -127,6 +129,8 @@ def resampled(sound: Sound, sr: int) -> NDArray[np.float32]:
     samples = sound.samples if sound.rate == sr else soxr.resample(sound.samples, sound.rate, sr, quality="HQ")
     # At any offset, and after resampling, which removes what is above half the rate.
     if not len(samples) or np.ptp(samples) / 2 < SILENCE:
+        if len(samples) and np.abs(samples).max() < SILENCE <= sound.loudest / _CANCELLED:
+            raise SilentFault(f"silent: its {sound.channels} channels cancel each other when they are mixed")
         raise SilentFault(f"silent: it varies by less than −{-20 * np.log10(SILENCE):.0f} dB of full scale")
     return samples
 
@@ -184,7 +188,13 @@ def _decoded(raw: IO[bytes], sr: int) -> Sound:
     if len(parts) == 1:
         return parts[0]
     samples = np.concatenate([part.samples for part in parts])
-    return Sound(samples, rates[0], max(part.channels for part in parts), sum(part.clipped for part in parts))
+    return Sound(
+        samples,
+        rates[0],
+        channels=max(part.channels for part in parts),
+        clipped=sum(part.clipped for part in parts),
+        loudest=max(part.loudest for part in parts),
+    )
 
 
 def _check_sizes(raw: IO[bytes]) -> None:
@@ -321,14 +331,16 @@ def _blocks(sound: soundfile.SoundFile, size: int, most: int) -> Iterator[NDArra
 
 def _joined(blocks: Iterable[NDArray[np.float32]], rate: int) -> Sound:
     """Return the sound of blocks of shape (n_frames, n_channels)."""
-    parts, clipped, channels = [np.zeros(0, np.float32)], 0, 1
+    parts, clipped, channels, loudest = [np.zeros(0, np.float32)], 0, 1, 0.0
     for block in blocks:
         channels = block.shape[1]
         parts.append(block.mean(axis=1) if channels > 1 else block[:, 0])
-        if block.size and (block.max() >= FULL_SCALE or block.min() <= -FULL_SCALE):
+        magnitude = float(max(block.max(), -block.min())) if block.size else 0.0
+        loudest = max(loudest, magnitude)
+        if magnitude >= FULL_SCALE:
             is_full = np.abs(block) >= FULL_SCALE
             clipped += int((is_full[:-2] & is_full[1:-1] & is_full[2:]).any(axis=1).sum())
-    return Sound(np.concatenate(parts), rate, channels, clipped)
+    return Sound(np.concatenate(parts), rate, channels, clipped, loudest)
 
 
 def _ogg_ends(content: bytes) -> bool:
