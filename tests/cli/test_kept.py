@@ -110,6 +110,8 @@ class TestPredict:
             "No such file or directory",
         ]
         assert "first 12 of 20 clips" in (tmp_path / "over.svg").read_text()
+        nothing = here("predict", "none.wav", "--format", "csv")
+        assert (nothing.status, nothing.err.splitlines()[-1][:36]) == (1, "tracker: there is nothing to predict")
 
     def test_python_has_the_same(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(folder)

@@ -7,6 +7,7 @@ usage. Heavy libraries are imported inside the command that needs them, so that 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
+_NAMED_TWICE = re.compile(r"Invalid value for '(--[a-z-]+)': \1 ")  # what a value must be names its option itself
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; every error is one line on standard error."""
@@ -38,6 +41,7 @@ def _status(arguments: Sequence[str] | None) -> int:
         context = getattr(error, "ctx", None)
         words = context.command_path if context else "tracker"
         message = error.format_message().replace("Value error, ", "").removesuffix(".")  # as pydantic begins it
+        message = _NAMED_TWICE.sub(r"\1 ", message)
         print_error(f"{message} (see {words} --help)", who=words)
         return WRONG_USAGE
     except (TrackerError, MemoryError) as error:

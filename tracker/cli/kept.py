@@ -107,6 +107,8 @@ def predict(
         log(f"the probabilities over time are drawn in {plot}")
     for file, reason in predicted.unusable:
         warn(f"{file} was left out: {reason}")
+    if not predicted.clips:
+        raise TrackerError("there is nothing to predict: no file that was given can be read; check the paths")
     return int(bool(predicted.unusable))
 
 
