@@ -16,7 +16,7 @@ import os
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, chdir, suppress
+from contextlib import ExitStack, chdir
 from functools import partial
 from pathlib import Path
 
@@ -38,6 +38,7 @@ from tracker.store.mlflow_run import values_of
 from tracker.store.mlflow_store import free_port
 
 EPOCHS, SECONDS, CLIPS = 20, 1.0, 40
+ATTEMPTS = 100  # to send a journal, while other processes write to the store
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "epoch_seconds")
 CLASSES = ("high", "low")
 
@@ -103,11 +104,15 @@ def sizes(folder: Path, runs: int) -> None:
 def stored(folder: Path, address: str, journal: Path) -> tuple[int, float]:
     """Send a journal, and return how many values it has and how many seconds of processor that took here."""
     begun = time.process_time()
-    while True:
-        with suppress(TrackerError):
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
             send(store_at(address, folder), journal)
-            values = sum(len(values) for values in values_of(read(journal).events))
-            return values, time.process_time() - begun
+            break
+        except TrackerError:  # others write to it at this moment
+            if attempt == ATTEMPTS:
+                raise
+    values = sum(len(values) for values in values_of(read(journal).events))
+    return values, time.process_time() - begun
 
 
 def writes(folder: Path, address: str, kept: list[Path], jobs: int) -> None:

@@ -37,7 +37,7 @@ def _head(trials: Sequence[Trial], seed: int) -> str:
 
 `make hostile` writes this section; as it stands it was written by
 
-    .venv/bin/python -m bench.hostile --seed {seed} --write docs/faults.md
+    .venv/bin/python -m bench.hostile --forked --seed {seed} --write docs/faults.md
 
 A small project is copied into a throw-away folder for each of {len(trials)} cases, and something hostile or odd is put
 there: a link that leads out, a journal with right checksums and wrong contents, a damaged store, a broken artifact, a
