@@ -21,7 +21,7 @@ from tracker.runs import (
     options_set_by,
     plan_of,
     plan_with,
-    test_clips_key,
+    key_of_test_clips,
 )
 from tracker.runs.planned import most_bands
 from tracker.training.networks import parse_options
@@ -179,7 +179,7 @@ class TestTestClipsKey:
 
     @staticmethod
     def key(split: str, **options: Any) -> tuple[object, ...]:
-        return test_clips_key({"tracker.dataset": "d", "tracker.split": split}, plan_with(options).params())
+        return key_of_test_clips({"tracker.dataset": "d", "tracker.split": split}, plan_with(options).params())
 
     def test_folds_of_a_division_have_the_same_test_clips(self):
         one, two = self.key("a", fold=Fold(1, 5)), self.key("b", fold=Fold(2, 5))
@@ -188,4 +188,4 @@ class TestTestClipsKey:
 
     def test_other_splits_have_the_same_if_they_are_the_same(self):
         assert self.key("a") == self.key("a") != self.key("b")
-        assert test_clips_key({}, {}) == (None, None)
+        assert key_of_test_clips({}, {}) == (None, None)

@@ -24,7 +24,7 @@ from tracker.recording.resume import clips_changed, refuse_alive, send_change
 from tracker.recording.script_run import TEST, scores
 from tracker.recording.stores import data_path
 from tracker.recording.train import DATASET_TAG, SPLIT_TAG, read_data
-from tracker.runs import Predictions, data_plan_of, is_resumable, split_of, test_clips_key
+from tracker.runs import Predictions, data_plan_of, is_resumable, split_of, key_of_test_clips
 from tracker.runs.events import Attached, Measured, Tagged
 from tracker.runs.facts import TEST_LOOKS_TAG, looks_at_test
 from tracker.statistics.proportions import grouped_wilson, wilson
@@ -130,9 +130,9 @@ def evaluate_run(
     tags = {TEST_LOOKS_TAG: str(looks), "tracker.test_clips": str(len(predictions.clips))}
     new = {name: value for name, value in measured.items() if run.metrics.get(name) != value}
     _write(run, store, predictions_csv(predictions), new, tags, reporter)
-    same = test_clips_key(run.tags, run.params)
+    same = key_of_test_clips(run.tags, run.params)
     others = [other for other in runs if other.run_id != run.run_id]
-    of_others = [other for other in others if test_clips_key(other.tags, other.params) == same]
+    of_others = [other for other in others if key_of_test_clips(other.tags, other.params) == same]
     return Evaluation(
         run,
         predictions,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from tracker.runs import test_clips_key
+from tracker.runs import key_of_test_clips
 from tracker.runs.facts import looks_at_test
 from tracker.study.metric_roles import part_of
 from tracker.study.other_metrics import ranking_values
@@ -96,7 +96,7 @@ def test_looks_text(study: Study) -> str:
     for result in study.results:
         tags = result.run.tags
         if of_run := looks_at_test(tags):
-            looks[test_clips_key(tags, result.run.params)].append(of_run)
+            looks[key_of_test_clips(tags, result.run.params)].append(of_run)
     most = max(looks.values(), key=len, default=[])
     if len(most) < 2:
         return ""

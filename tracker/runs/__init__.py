@@ -66,7 +66,7 @@ from tracker.runs.planned import (
     reserved_for,
     spectrogram_of,
     split_of,
-    test_clips_key,
+    key_of_test_clips,
 )
 
 __all__ = [
@@ -128,6 +128,6 @@ __all__ = [
     "shown",
     "spectrogram_of",
     "split_of",
-    "test_clips_key",
+    "key_of_test_clips",
     "value_text",
 ]  # fmt: skip

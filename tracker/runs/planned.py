@@ -773,7 +773,7 @@ def split_of(params: Mapping[str, str]) -> SplitPlan:
     return made
 
 
-def test_clips_key(tags: Mapping[str, str], params: Mapping[str, str]) -> tuple[object, ...]:
+def key_of_test_clips(tags: Mapping[str, str], params: Mapping[str, str]) -> tuple[object, ...]:
     """Return what is equal of runs that have the same test clips: no fold of a division has any of these."""
     dataset = tags.get("tracker.dataset")
     try:
