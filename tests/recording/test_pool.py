@@ -5,6 +5,7 @@ import time
 from concurrent.futures import BrokenExecutor
 
 import pytest
+from joblib import Parallel, delayed
 
 from tracker.recording.pool import Workers, call_in_workers, end_unused_workers, start_workers
 
@@ -23,6 +24,7 @@ class TestPool:
         first = next(answers)
         assert len(taken) <= 4
         assert sorted([first, *answers]) == [(0, number) for number in range(6)]
+        assert Parallel(n_jobs=2)(delayed(abs)(number) for number in (-1, 2)) == [1, 2]  # whose own workers are others
 
     def test_a_worker_that_is_lost_breaks_the_calls(self) -> None:
         with pytest.raises(BrokenExecutor):

@@ -18,10 +18,10 @@ from tracker.runs import (
     SpecAugment,
     Spectrogram,
     SplitPlan,
+    key_of_test_clips,
     options_set_by,
     plan_of,
     plan_with,
-    key_of_test_clips,
 )
 from tracker.runs.planned import most_bands
 from tracker.training.networks import parse_options

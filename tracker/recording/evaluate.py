@@ -24,7 +24,7 @@ from tracker.recording.resume import clips_changed, refuse_alive, send_change
 from tracker.recording.script_run import TEST, scores
 from tracker.recording.stores import data_path
 from tracker.recording.train import DATASET_TAG, SPLIT_TAG, read_data
-from tracker.runs import Predictions, data_plan_of, is_resumable, split_of, key_of_test_clips
+from tracker.runs import Predictions, data_plan_of, is_resumable, key_of_test_clips, split_of
 from tracker.runs.events import Attached, Measured, Tagged
 from tracker.runs.facts import TEST_LOOKS_TAG, looks_at_test
 from tracker.statistics.proportions import grouped_wilson, wilson

@@ -1,6 +1,7 @@
 """Worker processes on this machine: started before there is work for them, and kept for the next sweep.
 
-They are loky's, as joblib has them, and end when they had nothing to do for some minutes, or with this process.
+They are loky's, as joblib has them, and end when they had nothing to do for some minutes, or with this process. They
+aren't those that joblib keeps for itself, which other code of this process may be using.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import os
 import signal
 import warnings
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -31,8 +32,6 @@ _WARNINGS = "PYTHONWARNINGS"
 
 Answer = TypeVar("Answer")
 
-_unused: list[Executor] = []  # whose workers were started ahead, and have been given nothing to do yet
-
 
 class Workers(NamedTuple):
     """What worker processes are started with."""
@@ -43,21 +42,26 @@ class Workers(NamedTuple):
     load: Callable[[int], None]  # what each calls first, with the id of this process; it must raise nothing
 
 
+_kept: dict[Workers, Executor] = {}  # of one kind at most
+_unused: set[Workers] = set()  # those that were started ahead, and have been given nothing to do yet
+
+
 def start_workers(workers: Workers) -> None:
     """Start worker processes, and return while they load.
 
     It is no matter if that fails: what calls them later starts them again, or fails for the same reason.
     """
-    with suppress(OSError, BrokenExecutor):
-        executor = _executor(workers)
-        _unused.append(executor)
-        _submit(executor, os.getpid)
+    _unused.add(workers)
+    try:
+        _submit(_executor(workers), os.getpid)
+    except (OSError, BrokenExecutor):
+        end_unused_workers()
 
 
 def end_unused_workers() -> None:
     """End the workers that were started ahead and given nothing to do, at once, whatever they are loading."""
     while _unused:
-        _unused.pop().shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]  # as loky has it
+        _end(_unused.pop())
 
 
 def call_in_workers(
@@ -84,23 +88,32 @@ def call_in_workers(
                 for future in sorted(done, key=lambda each: each.exception() is not None):
                     yield future.result()
         except BaseException:
-            executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]  # as loky has it
+            _end(workers)
             raise
 
 
 def _executor(workers: Workers) -> Executor:
-    """Return workers that are there already, or that the first call starts."""
-    from joblib.externals.loky import get_reusable_executor
+    """Return workers that are there already, or that the first call starts; others are ended."""
+    if workers in _kept:
+        return _kept[workers]
+    for other in [*_kept]:
+        _end(other)
+    from joblib.externals.loky import ProcessPoolExecutor
 
     with interrupts_blocked():  # it starts a process that cleans up
-        executor: Executor = get_reusable_executor(
+        _kept[workers] = ProcessPoolExecutor(
             max_workers=workers.jobs,
             timeout=_IDLE_S,
             initializer=workers.load,
             initargs=(os.getpid(),),
             env={name: str(workers.threads) for name in _THREADS} | {"KERAS_BACKEND": workers.keras_backend},
         )
-    return executor
+    return _kept[workers]
+
+
+def _end(workers: Workers) -> None:
+    if executor := _kept.pop(workers, None):
+        executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]  # as loky has it
 
 
 def _submit(executor: Executor, function: Callable[..., Answer], *arguments: object) -> Future[Answer]:

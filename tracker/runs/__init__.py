@@ -58,6 +58,7 @@ from tracker.runs.planned import (
     data_plan_of,
     has_features_of_network,
     is_of_library,
+    key_of_test_clips,
     option_named,
     options_set_by,
     plan_of,
@@ -66,7 +67,6 @@ from tracker.runs.planned import (
     reserved_for,
     spectrogram_of,
     split_of,
-    key_of_test_clips,
 )
 
 __all__ = [
@@ -118,6 +118,7 @@ __all__ = [
     "has_features_of_network",
     "is_of_library",
     "is_resumable",
+    "key_of_test_clips",
     "number_text",
     "option_named",
     "options_set_by",
@@ -128,6 +129,5 @@ __all__ = [
     "shown",
     "spectrogram_of",
     "split_of",
-    "key_of_test_clips",
     "value_text",
 ]  # fmt: skip
