@@ -342,8 +342,9 @@ class ImageCache:
                 content = opened.read()  # a map whose pages are looked at takes longer, and memory
                 image, end = _image_in(content)
                 whole = self._is_whole(clip, image, content[end:])
-                if whole and mapped:
-                    image, _ = _image_in(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
+                if whole and mapped:  # without a look at the map, or its pages would count as this process's memory
+                    pages = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+                    image = np.frombuffer(pages, np.float16, image.size, end - image.nbytes).reshape(image.shape)
         except OSError:  # it isn't there, or not any more
             return None
         except Exception:  # noqa: BLE001  (numpy raises five kinds of errors for damaged headers)
@@ -414,10 +415,10 @@ def _content(clip: str, image: NDArray[np.float16]) -> memoryview:
     return file.getbuffer()
 
 
-def _image_in(content: bytes | mmap.mmap) -> tuple[NDArray[np.float16], int]:
+def _image_in(content: bytes) -> tuple[NDArray[np.float16], int]:
     """Return the array in a ``.npy`` file, read-only, and where it ends; raise any error if there is none."""
     start = _HEADER.size + _HEADER.unpack_from(content)[1]
-    shape = _shape(bytes(content[:start]))
+    shape = _shape(content[:start])
     size = math.prod(shape)
     return np.frombuffer(content, np.float16, size, start).reshape(shape), start + 2 * size
 
