@@ -42,7 +42,7 @@ def clip(
     return MeasuredClip(path, label, group, part, content or own, unusable or measures)
 
 
-def found(*clips: MeasuredClip, copies: Sequence[Sequence[str]] = ()) -> list[tuple[Kind, tuple[str, ...]]]:
+def found(*clips: MeasuredClip, copies: Sequence[tuple[str, ...]] = ()) -> list[tuple[Kind, tuple[str, ...]]]:
     return [(finding.kind, finding.names) for finding in find(clips, 3.0, copies=copies).findings]
 
 
@@ -66,13 +66,15 @@ class TestFind:
         clips = [clip("a.wav", **same), clip("b.wav", **same), clip("c.wav", "jazz")]
         assert found(*clips, copies=[BOTH]) == [(kind, BOTH)]
 
-    def test_find_counts_copies_of_copies_as_one_recording(self):
-        clips = [clip("a.wav", content="x"), clip("b.wav", content="x", sound="y"), clip("c.wav", sound="y")]
-        assert found(*clips) == [(Kind.SAME_SOUND, ("a.wav", "b.wav", "c.wav"))]
+    def test_find_says_how_alike_the_least_alike_copies_are(self):
+        clips = [clip("a.wav", content="x", sound="y"), clip("b.wav", content="x", sound="y"), clip("c.wav", sound="y")]
+        copies = [("a.wav", "b.wav", "c.wav")]
+        assert found(*clips, copies=copies) == [(Kind.SAME_SOUND, copies[0])]
+        assert found(*clips[:2], clip("c.wav"), copies=copies) == [(Kind.SAME_RECORDING, copies[0])]
 
     def test_find_names_copies_under_two_labels_and_in_two_parts(self):
-        check = find([clip("a.wav", content="x"), clip("b.wav", "jazz", part="test", content="x")], 3.0)
-        details = {finding.kind: finding.detail for finding in check.findings}
+        clips = [clip("a.wav", content="x", sound="y"), clip("b.wav", "jazz", part="test", content="x", sound="y")]
+        details = {finding.kind: finding.detail for finding in find(clips, 3.0, copies=[BOTH]).findings}
         assert details == {
             Kind.TWO_LABELS: "labelled jazz, rock",
             Kind.ACROSS_SPLIT: "in test and train",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from tracker.audit import recordings
-from tracker.audit.recordings import LEAST_FRAMES, copies, same_recordings
+from tracker.audit.recordings import LEAST_FRAMES, copies, differing, same_recordings
 
 
 def noise(frames: int, seed: int) -> np.ndarray:
@@ -46,6 +46,11 @@ class TestSameRecordings:
         whole = noise(1_000, 0)
         assert pairs(whole, whole[: LEAST_FRAMES - 1]) == []
 
+    def test_same_recordings_finds_short_clips_that_are_one_as_a_whole(self):
+        short = noise(36, 0)
+        assert pairs(short, noise(36, 1), changed(short, 0.1)) == [(0, 2)]
+        assert pairs(short, changed(short, 0.25)) == pairs(short, short[:-1]) == pairs(short[:9], short[:9]) == []
+
     def test_same_recordings_takes_no_frames_in_which_nothing_changes_for_the_same(self):
         assert pairs(np.zeros(500, np.uint32), np.zeros(500, np.uint32)) == []
 
@@ -67,5 +72,11 @@ class TestCopies:
         assert copies(clips) == copies(dict(reversed(clips.items()))) == (("a", "c", "d"),)
 
     def test_copies_of_equal_images_may_be_short(self):
-        short = noise(10, 0)
+        short = noise(9, 0)
         assert copies({"a": ("1", short), "b": ("1", short), "c": ("2", short)}) == (("a", "b"),)
+
+
+class TestDiffering:
+    def test_differing_names_the_recordings_whose_copies_have_several_values(self):
+        labels = {"a": "rock", "b": "jazz", "c": "rock", "d": "rock"}
+        assert differing([("a", "b"), ("c", "d"), ("b", "e")], labels) == {("a", "b"): ("jazz", "rock")}

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tracker.audit.recordings import differing
 from tracker.runs.measures import Measures, Unusable
 from tracker.statistics.proportions import hypergeometric_tail
 from tracker.wording import NONE, counted, percent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 
     from tracker.audit.ladder import Ladder
 
@@ -171,7 +172,7 @@ def find(
     clips: Sequence[MeasuredClip],
     segment_s: float,
     problem: str | None = None,
-    copies: Iterable[Sequence[str]] = (),
+    copies: Collection[tuple[str, ...]] = (),
 ) -> DataCheck:
     """Decide what is to be known of a data set's clips.
 
@@ -181,8 +182,8 @@ def find(
         Shorter clips than so many seconds are short.
     problem : str or None
         Why the data can't be trained on.
-    copies : iterable of sequences of str
-        The paths of the clips of each recording that there are several of, whatever encoded, cut or amplified them.
+    copies : collection of tuples of str
+        The sorted paths of the usable clips of each recording that there are several of, as the split has them.
     """
     usable = [clip for clip in clips if isinstance(clip.measures, Measures)]
     found = [
@@ -264,55 +265,23 @@ def _uneven_losses(clips: Sequence[MeasuredClip]) -> Iterator[Finding]:
             yield Finding(Kind.UNEVEN_LOSS, (label,), f"{number} of its {counted(of, 'clip')} can't be used, {rest}")
 
 
-def _copies(clips: Sequence[MeasuredClip], copies: Iterable[Sequence[str]]) -> Iterator[Finding]:
+def _copies(clips: Sequence[MeasuredClip], copies: Collection[tuple[str, ...]]) -> Iterator[Finding]:
     """Find the clips that are one recording, and those of them that have several labels or are in several parts."""
-    for same, kind in _recordings(clips, copies):
-        paths = tuple(clip.path for clip in same)
-        yield Finding(kind, paths)
-        labels = sorted({clip.label for clip in same})
-        if len(labels) > 1:
-            yield Finding(Kind.TWO_LABELS, paths, f"labelled {', '.join(labels)}")
-        parts = sorted({clip.part for clip in same if clip.part})
-        if len(parts) > 1:
-            yield Finding(Kind.ACROSS_SPLIT, paths, f"in {' and '.join(parts)}")
-
-
-def _recordings(
-    clips: Sequence[MeasuredClip], copies: Iterable[Sequence[str]]
-) -> Iterator[tuple[list[MeasuredClip], Kind]]:
-    """Yield the clips of each recording that there are several of, and how alike the least alike are."""
-    measures = [clip.measures for clip in clips if isinstance(clip.measures, Measures)]
-    kinds = list(Kind)
-    joined = list(range(len(clips)))  # each clip's recording, by the place of one of its clips
-    links: list[tuple[int, int, Kind]] = []
-    for kind, keys in (
-        (Kind.SAME_FILE, [clip.content for clip in clips]),
-        (Kind.SAME_SOUND, [measured.sound for measured in measures]),
-    ):
-        first: dict[str, int] = {}
-        links += [(first[key], place, kind) for place, key in enumerate(keys) if first.setdefault(key, place) != place]
-    place_of = {clip.path: place for place, clip in enumerate(clips)}
+    by_path = {clip.path: clip for clip in clips}
     for paths in copies:
-        places = [place_of[path] for path in paths if path in place_of]
-        links += [(places[0], place, Kind.SAME_RECORDING) for place in places[1:]]
-    worst: dict[int, Kind] = {}
-    for one, other, kind in links:
-        a, b = _root(joined, one), _root(joined, other)
-        if a == b:
-            continue
-        joined[b] = a
-        worst[a] = max(worst.get(a, kind), worst.pop(b, kind), kind, key=kinds.index)
-    members: dict[int, list[MeasuredClip]] = defaultdict(list)
-    for place, clip in enumerate(clips):
-        members[_root(joined, place)].append(clip)
-    for root, kind in worst.items():
-        yield members[root], kind
+        yield Finding(_likeness([by_path[path] for path in paths]), paths)
+    for paths, labels in differing(copies, {clip.path: clip.label for clip in clips}).items():
+        yield Finding(Kind.TWO_LABELS, paths, f"labelled {', '.join(labels)}")
+    for paths, parts in differing(copies, {clip.path: clip.part for clip in clips if clip.part}).items():
+        yield Finding(Kind.ACROSS_SPLIT, paths, f"in {' and '.join(parts)}")
 
 
-def _root(joined: Sequence[int], place: int) -> int:
-    while joined[place] != place:
-        place = joined[place]
-    return place
+def _likeness(copies: Sequence[MeasuredClip]) -> Kind:
+    """Return how alike the copies of a recording are, those that are least alike."""
+    if len({clip.content for clip in copies}) == 1:
+        return Kind.SAME_FILE
+    sounds = {clip.measures.sound for clip in copies if isinstance(clip.measures, Measures)}
+    return Kind.SAME_SOUND if len(sounds) == 1 else Kind.SAME_RECORDING
 
 
 def _groups(clips: Sequence[MeasuredClip]) -> Iterator[Finding]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tracker.data.dataset import Clip
     from tracker.recording.reporter import Reporter
 
-COPIES_VERSION = 1  # increased with every change of what counts as a copy
+COPIES_VERSION = 2  # increased with every change of what counts as a copy
 _LARGEST = 2**26  # bytes of a file of copies
 
 

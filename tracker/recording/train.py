@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from tracker import __version__
 from tracker.atomic_files import cache_folder
+from tracker.audit.recordings import differing
 from tracker.data.dataset import Dataset, fingerprint, hash_clips, with_copies_together
 from tracker.data.reading import located, read_dataset
 from tracker.data.splits import Split, cut_groups, divide, is_validation_drawn, manifest_text
@@ -257,15 +258,16 @@ def too_few_classes(usable: Collection[str]) -> str | None:
     return f"only clips of one class can be used, {min(usable)!r}, and a classifier needs two"
 
 
-def _facts(dataset: Dataset, split: Split, same: Sequence[Sequence[str]]) -> DataFacts:
+def _facts(dataset: Dataset, split: Split, copies: Sequence[tuple[str, ...]]) -> DataFacts:
     """Return what is on both sides of the split, or has several labels, given the clips of each recording."""
-    parts, labels = split.parts, {clip.path: clip.label for clip in dataset.clips}
+    shared = differing(copies, split.parts)
+    relabelled = differing(copies, {clip.path: clip.label for clip in dataset.clips})
     return DataFacts(
         groups=len({clip.group for clip in dataset.clips if clip.group is not None}),
-        shared_recordings=examples_of([paths for paths in same if len({parts[path] for path in paths}) > 1]),
+        shared_recordings=examples_of([*shared]),
         cut_groups=examples_of([(group,) for group in cut_groups(split)]),  # which only a manifest's own split can have
-        relabelled_recordings=examples_of([paths for paths in same if len({labels[path] for path in paths}) > 1]),
-        copies=examples_of([paths for paths in same if len({parts[path] for path in paths}) == 1]),
+        relabelled_recordings=examples_of([*relabelled]),
+        copies=examples_of([paths for paths in copies if paths not in shared]),
     )
 
 
