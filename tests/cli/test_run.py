@@ -179,6 +179,15 @@ class TestAudio:
         assert result.err.count("low/short.wav") == 1
         assert "warning: 1 clip is shorter than a segment of 0.5 s and padded with silence: low/short.wav" in result.err
 
+    def test_all_shorter_than_a_segment_has_the_length_that_would_do(self, tracker: Tracker, genres: Path) -> None:
+        result = tracker("run", "--data", genres, "--model", TINY_NETWORK, "--epochs", 1, "--segment", 2)
+        assert result.status == 0, result.err
+        (warning,) = [line for line in result.err.splitlines() if "shorter than" in line]
+        assert warning.startswith(
+            "warning: all 20 clips are shorter than a segment of 2 s and padded with silence: high/"
+        )
+        assert warning.endswith("; the longest takes 1.02 s, and a --segment of that would train faster")
+
     def test_copies_of_one_file_stay_in_one_part_of_the_split(self, tracker: Tracker, genres: Path) -> None:
         for number in range(10):
             (genres / "low" / f"copy{number}.wav").write_bytes((genres / "low" / f"{number}.wav").read_bytes())

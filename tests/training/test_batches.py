@@ -10,6 +10,7 @@ from tracker.training.batches import (
     SEGMENTS_PER_CLIP,
     Batches,
     LabelledImages,
+    Segments,
     TrainingData,
     consecutive_segments,
     random_segments,
@@ -111,8 +112,9 @@ class TestRandomSegments:
         segments = random_segments(counting(*[12] * 50), 10, np.random.default_rng(0))
         assert set(segments.starts.tolist()) == {0, 1, 2}
 
-    def test_random_segments_begin_at_the_beginning_of_a_clip_that_is_too_short(self):
-        assert set(random_segments(counting(3), 10, np.random.default_rng(0)).starts.tolist()) == {0}
+    def test_random_segments_have_a_clip_that_is_too_short_anywhere_and_whole(self):
+        segments = random_segments(counting(*[7] * 50), 10, np.random.default_rng(0))
+        assert set(segments.starts.tolist()) == {-3, -2, -1, 0}
 
     def test_random_segments_are_the_same_for_the_same_seed_only(self):
         def draw(seed):
@@ -134,6 +136,14 @@ class TestCut:
         images = counting(3)
         batch = consecutive_segments(images, 5).cut(images, slice(None))
         assert batch[0, 0, :, 0].tolist() == [0, 1, 2, -80, -80]
+
+    def test_cut_pads_a_clip_on_both_sides_with_the_silence_of_each_row(self):
+        images = [np.arange(6.0).reshape(2, 3)]
+        segments = Segments(np.array([0, 0]), np.array([-1, -2]), 5, silence=(-80, -70))
+        assert segments.cut(images, slice(None))[..., 0].tolist() == [
+            [[-80, 0, 1, 2, -80], [-70, 3, 4, 5, -70]],
+            [[-80, -80, 0, 1, 2], [-70, -70, 3, 4, 5]],
+        ]
 
     def test_cut_keeps_half_precision(self):
         images = [np.zeros((4, 20), np.float16), np.zeros((4, 3), np.float16)]

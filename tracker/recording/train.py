@@ -404,11 +404,19 @@ def _warn_of_short_clips(prepared: Prepared, plan: RunPlan, reporter: Reporter) 
     """Name the clips that are padded, once for all seeds."""
     from tracker.training.batches import short_clips
 
-    short = short_clips(plan, _training_data(prepared))
-    if short:
-        seconds = number_text(plan.configuration.segment_s)
-        what = f"{counted(len(short), 'clip')} {'is' if len(short) == 1 else 'are'}"
-        reporter.warn(f"{what} shorter than a segment of {seconds} s and padded with silence: {some(short)}")
+    data, spectrogram = _training_data(prepared), plan.spectrogram
+    short = short_clips(plan, data)
+    if not short:
+        return
+    frames = [image.shape[1] for image in (*data.training.images, *data.validation.images)]
+    what = f"{counted(len(short), 'clip')} {'is' if len(short) == 1 else 'are'}"
+    advice = ""
+    if len(short) == len(frames):
+        longest = max(frames) * spectrogram.hop_length / spectrogram.sr
+        what = f"all {what}"
+        advice = f"; the longest takes {number_text(round(longest, 2))} s, and a --segment of that would train faster"
+    seconds = number_text(plan.configuration.segment_s)
+    reporter.warn(f"{what} shorter than a segment of {seconds} s and padded with silence: {some(short)}{advice}")
 
 
 def _finished_runs(target: LogTarget) -> dict[str, Run]:

@@ -1,9 +1,10 @@
 """Labelled images, the segments that are cut from them, and the batches that a network is trained on.
 
 Conventions: a segment is a window of a fixed number of frames, given by its clip's index and its first frame. A clip
-shorter than a segment is one segment, padded at its end with silence. For training, new random segments are
-drawn in every epoch. For evaluation, a clip is cut into consecutive segments from its beginning; if at least half a
-segment remains, one more ends with the clip (and overlaps the one before), a shorter remainder is dropped.
+shorter than a segment is padded with silence: for training it lies anywhere in the segment, for evaluation at its
+beginning. For training, new random segments are drawn in every epoch. For evaluation, a clip is cut into consecutive
+segments from its beginning; if at least half a segment remains, one more ends with the clip (and overlaps the one
+before), a shorter remainder is dropped.
 """
 
 from __future__ import annotations
@@ -102,7 +103,10 @@ def short_clips(plan: RunPlan, data: TrainingData) -> tuple[str, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """The positions of segments, shape (n_segments,): the index of each one's clip and its first frame."""
+    """The positions of segments, shape (n_segments,): the index of each one's clip and its first frame.
+
+    A first frame of −5 is that of a segment with 5 frames of silence before the clip.
+    """
 
     clips: NDArray[np.intp]
     starts: NDArray[np.intp]
@@ -116,10 +120,12 @@ class Segments:
         """Return some of the segments as a batch, shape (n, n_bands, frames, 1), of the images' own type."""
         windows = []
         for clip, start in zip(self.clips[which].tolist(), self.starts[which].tolist(), strict=True):
-            window = images[clip][:, start : start + self.frames]
-            if missing := self.frames - window.shape[1]:
-                window = np.pad(window, ((0, 0), (0, missing)))
-                window[:, -missing:] = np.reshape(self.silence, (-1, 1))
+            window = images[clip][:, max(start, 0) : start + self.frames]
+            if window.shape[1] < self.frames:
+                sound, before = window, max(-start, 0)
+                window = np.empty((len(sound), self.frames), sound.dtype)
+                window[:] = np.reshape(self.silence, (-1, 1))
+                window[:, before : before + sound.shape[1]] = sound
             windows.append(window)
         return np.stack(windows)[..., None]
 
@@ -129,8 +135,9 @@ def random_segments(
 ) -> Segments:
     """Draw `SEGMENTS_PER_CLIP` segments of each clip, uniformly and in random order."""
     clips = rng.permutation(np.repeat(np.arange(len(images)), SEGMENTS_PER_CLIP))
-    room = np.array([max(0, image.shape[1] - frames) for image in images])
-    return Segments(clips, rng.integers(0, room[clips], endpoint=True), frames, silence)
+    room = np.array([image.shape[1] - frames for image in images])[clips]
+    starts = rng.integers(np.minimum(room, 0), np.maximum(room, 0), endpoint=True)
+    return Segments(clips, starts, frames, silence)
 
 
 def consecutive_segments(images: Sequence[Image], frames: int, silence: Sequence[float] = (FLOOR_DB,)) -> Segments:
