@@ -170,11 +170,16 @@ class TestDataCheck:
         check = find([clip("a.wav", group="x"), clip("b.wav", "jazz", "y", "validation")], 3.0)
         assert check.summary == "2 clips of 2 classes from 2 groups; 1 train / 1 validation"
 
+    def test_text_of_many_copies_names_a_few(self):
+        paths = tuple(f"{number}.wav" for number in range(10))
+        (finding,) = find([clip(path, content="x", sound="x") for path in paths], 3.0, copies=[paths]).findings
+        assert finding.text.endswith("6.wav = 7.wav and 2 more")
+
     def test_rows_have_their_columns(self):
         check: DataCheck = find([clip("a.wav", seconds=1), clip("b.wav", "jazz", rate=8_000)], 3.0)
         assert class_rows(check) == [
-            ("jazz", "1", "1", "–", "30", "8,000\u00a0Hz", "1"),
-            ("rock", "1", "1", "–", "1", "22,050\u00a0Hz", "1"),
+            ("jazz", "1", "1", "–", "30", "8\u00a0kHz", "1"),
+            ("rock", "1", "1", "–", "1", "22.05\u00a0kHz", "1"),
         ]
         assert finding_rows(check) == [
             ("clip shorter than a segment", "1", "no", "a.wav (1\u00a0s, a segment lasts 3\u00a0s)")

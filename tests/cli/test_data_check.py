@@ -42,7 +42,7 @@ def test_check_prints_json_and_html(tracker: Tracker, clips: Path) -> None:
     assert document["schema"] == "tracker.data_check/1"
     assert {"kind": "silent", "would_bias": False, "names": ["low/<b>.wav"]}.items() <= document["findings"][0].items()
     page = tracker("data", "check", "--data", clips, "--format", "html").out
-    assert page.startswith("<!doctype html>")
+    assert page.startswith("<!DOCTYPE html>")
     assert "low/&lt;b&gt;.wav" in page
 
 

@@ -12,12 +12,15 @@ import pytest
 
 from tests.builders import HOSTILE, make_run, write_tone
 from tests.running import CHROMIUM
+from tracker.audit.findings import MeasuredClip, find
 from tracker.features.excerpt import make_excerpt
 from tracker.figures import draw_spectrogram, report_pictures, stylesheet
 from tracker.recording.reports import build_report
+from tracker.render.data_check import render_data_check_html
 from tracker.render.documents import Listening, Sound, render_html
 from tracker.report import mistakes
 from tracker.runs import Spectrogram
+from tracker.runs.measures import Measures, Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -230,6 +233,33 @@ class TestInBrowser:
         page, complaints = seen(render_html(crowd, pictures))
         assert page.locator("h2").count() == 7
         assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def check() -> str:
+    """The page of a check with hostile names, of which 20 clips can't be used and six are copies."""
+    clips = [
+        MeasuredClip(
+            f"{number} {text}", text, text[:9] or None, ("train", "test")[number % 2], text,
+            Unusable(text) if number % 3 else Measures(number / 10, 8_000, 1, 0.0, text),
+        )
+        for number, text in enumerate(HOSTILE)
+    ]  # fmt: skip
+    paths = [clip.path for clip in clips if isinstance(clip.measures, Measures)]
+    return render_data_check_html(find(clips, 3.0, HOSTILE[0], [tuple(paths[:6])]))
+
+
+class TestDataCheckInBrowser:
+    def test_nobody_can_act_and_everyone_can_use_it(self, browser, check, tmp_path) -> None:
+        page, complaints = opened(browser, check, tmp_path, width=360, bypass_csp=True)
+        page.evaluate(OPEN_ALL)
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        assert page.locator("h2").all_inner_texts() == ["What would bias a result", "What else was found", "Classes"]
+        assert barriers(page) == complaints == []
+
+    @needs_java
+    def test_it_is_valid_html(self, check, tmp_path) -> None:
+        assert faults(check, tmp_path) == ""
 
 
 def contrast(one: str, other: str) -> float:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tracker.audit.ladder import Ladder
 
 _EXAMPLES = 3
+MOST_NAMES = 8  # of copies of a recording that are named in a line
 MOST_CLIPPED = 0.01  # fraction of a clip at full scale from which it counts as clipped
 MOST_LOST = 0.1  # fraction of a class's clips that may be unusable
 _ALPHA = 0.05  # of all classes together
@@ -110,7 +111,9 @@ class Finding:
     @property
     def text(self) -> str:
         """What it is about, with the detail."""
-        return " = ".join(self.names) + (f" ({self.detail})" if self.detail else "")
+        rest = len(self.names) - MOST_NAMES
+        names = " = ".join(self.names[:MOST_NAMES]) + (f" and {rest:,} more" if rest > 0 else "")
+        return names + (f" ({self.detail})" if self.detail else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,7 @@ class DataCheck:
     findings: tuple[Finding, ...]  # by kind
     problem: str | None = None  # why the data can't be divided
     ladder: Ladder | None = None  # what leakage is worth, if that was asked
+    data: str = ""  # what was checked, as a person names it
 
     @property
     def biasing(self) -> tuple[Finding, ...]:
@@ -159,13 +163,18 @@ class DataCheck:
         return f"{counted(self.clips, 'clip')}{usable} of {classes}{groups}{f'; {parts}' if parts else ''}"
 
     @property
-    def verdict(self) -> str:
-        """Return in a sentence whether a result on this data could be believed."""
+    def headline(self) -> str:
+        """Return in a few words whether a result on this data could be believed."""
         if self.problem:
-            return f"This data can't be trained on: {self.problem}."
+            return "This data can't be trained on"
         if not self.biasing:
-            return "Nothing was found that would bias a result."
-        return f"{counted(len(self.biasing), 'finding')} would bias a result."
+            return "Nothing was found that would bias a result"
+        return f"{counted(len(self.biasing), 'finding')} would bias a result"
+
+    @property
+    def verdict(self) -> str:
+        """Return the same in a sentence, with the reason if the data can't be trained on."""
+        return f"{self.headline}: {self.problem}." if self.problem else f"{self.headline}."
 
 
 def find(
@@ -337,7 +346,7 @@ def class_rows(check: DataCheck) -> list[tuple[str, ...]]:
             f"{row.usable:,}",
             f"{row.groups:,}" if check.groups else NONE,
             " to ".join(dict.fromkeys(f"{seconds:.3g}" for seconds in row.seconds[::2])) if row.seconds else NONE,
-            ", ".join(f"{rate:,}" for rate in row.rates) + "\u00a0Hz" if row.rates else NONE,
+            ", ".join(f"{rate / 1_000:g}" for rate in row.rates) + "\u00a0kHz" if row.rates else NONE,
             ", ".join(map(str, row.channels)) or NONE,
         )
         for row in check.classes

@@ -60,7 +60,8 @@ def check(data: Path | None, plan: RunPlan, reporter: Reporter, *, ladder: bool 
         for clip, measured in measures.items()
     ]
     clips += [_misnamed(found.clips[place], reason) for place, reason in misnamed.items()]
-    result = find(clips, plan.configuration.segment_s, problem, copies)
+    name = "the demo set" if data is None else printable(str(data))
+    result = replace(find(clips, plan.configuration.segment_s, problem, copies), data=name)
     if not ladder or problem:
         return result
     from tracker.recording.ladder import climb
