@@ -3,11 +3,15 @@
 import gc
 import sys
 
+from tracker.late_imports import imported_quickly, mark_own_process
+
 
 def main() -> None:
     """Run the command line and exit; Ctrl-C is one line even while libraries are still being imported."""
+    mark_own_process()
     try:
-        from tracker.cli import main as run
+        with imported_quickly():
+            from tracker.cli import main as run
     except KeyboardInterrupt:
         sys.exit("tracker: interrupted")
     try:

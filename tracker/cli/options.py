@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from tracker.cli.console import warn
-from tracker.cli.late_imports import imported_late
+from tracker.late_imports import imported_late
 from tracker.printable import decoded, printable
 from tracker.runs import ALPHAS, MARGINS, Range, check_line, check_name_in_store, option_named, shown
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from tracker.errors import DataError, JournalError, TrackerError
 from tracker.journal.reader import read
+from tracker.late_imports import mark_own_process
 from tracker.recording.devices import take_device
 from tracker.recording.pool import Workers, call_in_workers, start_workers
 from tracker.recording.reporter import SilentReporter
@@ -321,6 +322,7 @@ def _load(parent: int) -> None:
 
     What is loaded isn't searched for garbage any more, as loky has it done after a run: that takes part of a second.
     """
+    mark_own_process()
     threading.Thread(target=_watch, args=(parent,), name="watch", daemon=True).start()
     with suppress(Exception):
         take_device()

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.errors import TrainingError
+from tracker.late_imports import imported_quickly
 from tracker.training.result import threads
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 if os.environ["KERAS_BACKEND"] == "jax":
     os.environ["NPROC"] = str(threads())  # of which JAX makes its pool of threads, whatever the number of cores
-with without_notices():
+with without_notices(), imported_quickly("matplotlib", "sklearn"):
     import keras
 
     device = {"tensorflow": _set_up_tensorflow, "jax": _set_up_jax, "torch": _set_up_torch}[keras.config.backend()]()

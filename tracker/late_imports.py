@@ -2,10 +2,15 @@
 
 SciPy's special functions go through all names that NumPy has, and thereby import its compiler of Fortran, its masked
 arrays and its tools for tests: a tenth of a second of each report.
+
+Keras imports Matplotlib and scikit-learn if they are installed, for what draws images and wraps models: 1.2 s of the
+processor. Nothing that tracker does needs them, but somebody else's program may, so only a process that is tracker's
+own, of a command or a sweep's worker, does without.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
@@ -30,6 +35,38 @@ def imported_late(*names: str) -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(finder)
+
+
+_own: list[bool] = []  # not empty in a process that runs nobody else's program
+
+
+def mark_own_process() -> None:
+    """Have large libraries imported in less time from here on: this process is tracker's own."""
+    _own.append(True)
+
+
+@contextmanager
+def imported_quickly(*extras: str) -> Iterator[None]:
+    """Import a large library in less time, if this process is tracker's own.
+
+    It finds none of `extras`, packages that it does without, unless they are imported already. What it makes isn't
+    searched for garbage, now or later: it is there for as long as the process.
+    """
+    if not _own:
+        yield
+        return
+    hidden = [name for name in extras if name not in sys.modules]
+    sys.modules |= dict.fromkeys(hidden)  # type: ignore[arg-type]  # None: as if it weren't installed
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
 
 
 class _LateFinder(MetaPathFinder):
