@@ -13,11 +13,12 @@ from pathlib import Path
 import librosa
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.features.decode import AudioFault, read_audio
-from tracker.features.extract import ImageCache, extract, image_of, log_mel, settings_key
+from tracker.features.extract import ImageCache, _bands, _window, extract, image_of, log_mel, settings_key
 from tracker.runs import Spectrogram
 
 SETTINGS = Spectrogram()
@@ -40,6 +41,36 @@ def assert_agrees(samples, spectrogram):
     image = log_mel(samples, spectrogram)
     assert image.dtype == np.float32
     np.testing.assert_allclose(image, by_librosa(samples, spectrogram), atol=AGREEMENT_DB)
+
+
+class TestDefinitions:
+    """What an image is made with is librosa's and SciPy's own, though neither is imported for it."""
+
+    @pytest.mark.parametrize(
+        ("sr", "n_fft", "n_mels"),
+        [
+            (1_000, 128, 1),
+            (1_999, 1_023, 40),
+            (2_000, 1_024, 64),
+            (8_000, 400, 40),
+            (16_000, 400, 64),
+            (16_000, 512, 96),
+            (22_050, 2_048, 13),
+            (22_050, 2_048, 128),
+            (44_100, 4_095, 229),
+            (48_000, 8_192, 512),
+            (384_000, 4_096, 100),
+        ],
+    )
+    def test_the_mel_filters_are_those_of_librosa_bit_by_bit(self, sr, n_fft, n_mels):
+        filters = _bands(Spectrogram(sr=sr, n_fft=n_fft, n_mels=n_mels, hop_length=64)).toarray()
+        theirs = librosa.filters.mel(sr=sr, n_fft=n_fft, n_mels=n_mels)
+        assert filters.dtype == theirs.dtype
+        assert np.array_equal(filters, theirs)
+
+    def test_the_window_is_that_of_scipy_bit_by_bit(self):
+        for n_fft in (*range(64, 700, 7), 1_023, 1_024, 2_048, 4_096, 8_192, 16_384):
+            assert _window(n_fft).tobytes() == scipy.signal.get_window("hann", n_fft).astype(np.float32).tobytes()
 
 
 class TestLogMel:
@@ -240,13 +271,12 @@ class TestExtract:
         assert len(images) == 200
         assert not any(map(is_mapped, images))
 
-    def test_extract_reads_the_cache_without_librosa(self, files, cache):
-        extract(files, SETTINGS, cache)
+    def test_extract_makes_images_without_librosa_and_scipy_signal(self, files, cache):
         code = (
             "import sys; from pathlib import Path; from tracker.features.extract import extract; "
             "from tracker.runs import Spectrogram; "
             "extract([(Path(sys.argv[1]), sys.argv[2])], Spectrogram(), Path(sys.argv[3])); "
-            "print([name for name in ('librosa', 'tensorflow') if name in sys.modules])"
+            "print([name for name in ('librosa', 'scipy.signal', 'tensorflow') if name in sys.modules])"
         )
         command = [sys.executable, "-c", code, files[0][0], files[0][1], cache]
         done = subprocess.run(command, capture_output=True, text=True, check=True)

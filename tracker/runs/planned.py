@@ -385,7 +385,7 @@ class Spectrogram:
 
 def most_bands(sr: int, n_fft: int) -> int:
     """Return the largest number of mel bands of which each contains a frequency of the Fourier transform."""
-    least = min(_MOST_BANDS, int(2 * _mel(sr / 2) * _HZ_PER_MEL * n_fft / sr))  # up to here bands are wide enough
+    least = min(_MOST_BANDS, int(2 * _mel(sr / 2) * HZ_PER_MEL * n_fft / sr))  # up to here bands are wide enough
     return next((n for n in range(least, 1, -1) if not _has_empty_bands(n, sr, n_fft)), 1)
 
 
@@ -405,16 +405,17 @@ def has_features_of_network(params: Mapping[str, str]) -> bool:
     return kind is not None and kind.is_of_network
 
 
-_HZ_PER_MEL, _LINEAR_MELS, _LOG_STEP = 200 / 3, 15, math.log(6.4) / 27  # Slaney's scale: linear up to 1 kHz
+HZ_PER_MEL = 200 / 3  # of Slaney's scale, which is linear up to 1 kHz
+LINEAR_MELS, LOG_STEP = 1_000 / HZ_PER_MEL, math.log(6.4) / 27
 
 
 def _mel(hz: float) -> float:
-    mel = hz / _HZ_PER_MEL
-    return mel if mel < _LINEAR_MELS else _LINEAR_MELS + math.log(hz / 1_000) / _LOG_STEP
+    mel = hz / HZ_PER_MEL
+    return mel if mel < LINEAR_MELS else LINEAR_MELS + math.log(hz / 1_000) / LOG_STEP
 
 
 def _hz(mel: float) -> float:
-    return mel * _HZ_PER_MEL if mel < _LINEAR_MELS else 1_000 * math.exp(_LOG_STEP * (mel - _LINEAR_MELS))
+    return mel * HZ_PER_MEL if mel < LINEAR_MELS else 1_000 * math.exp(LOG_STEP * (mel - LINEAR_MELS))
 
 
 FLOOR_DB = -80.0  # decibels below a clip's maximum where its log-mel image is cut off: librosa's own `top_db`
