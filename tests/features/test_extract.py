@@ -438,6 +438,14 @@ class TestFaults:
             "exists); make room there or set TRACKER_CACHE to another folder"
         )
 
+    def test_one_image_that_cannot_be_stored_leaves_the_cache_to_others(self, tmp_path):
+        image_cache, other = ImageCache(tmp_path, Spectrogram()), "0" * len(CLIP)
+        (tmp_path / settings_key(Spectrogram()) / f"{CLIP}.npy").mkdir(parents=True)
+        image_cache.write(CLIP, IMAGE)
+        image_cache.write(other, IMAGE)
+        assert image_cache.read(other) is not None
+        assert "some features are not cached" in image_cache.faults[0]
+
 
 class TestSettingsKey:
     def test_settings_key_is_the_same_for_equal_settings(self):

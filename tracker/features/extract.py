@@ -70,6 +70,7 @@ SMALLEST_POWER = 1e-10  # librosa's `amin`
 
 _CRC_BYTES = 4
 _MOST_MAPPED = 30_000  # files: Linux allows a process 65,530 stretches of memory
+_MOST_FAILED = 3  # images in a row that could not be stored: then the folder can't be written to
 _TOGETHER = 16  # files that a thread takes at most at a time: a hand-over takes as long as reading a cached image
 _AHEAD = 8  # images that each core computes before they are asked for
 
@@ -327,6 +328,7 @@ class ImageCache:
         self._height = settings.height
         self._damaged: list[str] = []
         self._unwritable: str | None = None
+        self._failed = 0  # images in a row
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -367,18 +369,21 @@ class ImageCache:
         return image.flags.c_contiguous and checksum == _crc(clip, image)
 
     def write(self, clip: str, image: NDArray[np.float16]) -> None:
-        """Store the image of a clip; a folder that cannot be written to becomes a fault and is not tried again."""
-        if self._unwritable:
+        """Store the image of a clip; if several in a row cannot be, that is a fault of the folder, not tried again."""
+        if self._failed >= _MOST_FAILED:
             return
         try:
             self._root.mkdir(parents=True, exist_ok=True)
             with open_folder(self._folder, self._root, make=True):
                 content = _content(clip, np.ascontiguousarray(image))
             replace_file(self._file(clip), content, root=self._root, durable=False)
+            self._failed = 0
         except OSError as error:
+            self._failed += 1
             self._unwritable = (
-                f"features are not cached: {self._folder} cannot be written to ({error.strerror or error}); make room "
-                "there or set TRACKER_CACHE to another folder"
+                f"{'features' if self._failed >= _MOST_FAILED else 'some features'} are not cached: {self._folder} "
+                f"cannot be written to ({error.strerror or error}); make room there or set TRACKER_CACHE to another "
+                "folder"
             )
 
     def _file(self, clip: str) -> Path:
