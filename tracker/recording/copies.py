@@ -54,27 +54,37 @@ def find_copies(
     kept = _Kept(cache, contents)
     found = kept.read()
     if found is None:
-        found = copies(_fingerprints(contents, cache, reporter, images))
+        of = (
+            {content: images(clip.path) for content, clip in contents.items()}
+            if images
+            else _log_mel_images(contents, cache, reporter)
+        )
+        with reporter.progress("comparing", len(of)) as progress:
+            found = copies(_fingerprints(of, progress))
+            progress(len(of), len(of))
         kept.write(found)
     same = {content: group[0] for group in found for content in group}
     return duplicates({clip.path: same.get(hashes[clip.path], hashes[clip.path]) for clip in clips})
 
 
+def _log_mel_images(contents: Mapping[str, Clip], cache: Path, reporter: Reporter) -> dict[str, NDArray[np.float16]]:
+    """Return the image of each content that a fingerprint is made of: a run's own features may be others."""
+    files = [(clip.file, content) for content, clip in contents.items()]
+    with reporter.progress("log-mel features, to find copies by", len(files)) as progress:
+        made = zip(contents, extract(files, SETTINGS, cache, progress), strict=True)
+        return {content: image for content, image in made if not isinstance(image, AudioFault)}
+
+
 def _fingerprints(
-    contents: Mapping[str, Clip],
-    cache: Path,
-    reporter: Reporter,
-    images: Callable[[str], NDArray[np.float16]] | None,
+    images: Mapping[str, NDArray[np.float16]], progress: Callable[[int, int], None]
 ) -> dict[str, tuple[str, NDArray[np.uint32]]]:
     """Return a digest of the image of each content, and its fingerprint."""
-    of = {content: images(clip.path) for content, clip in contents.items()} if images else {}
-    if not images:
-        files = [(clip.file, content) for content, clip in contents.items()]
-        with reporter.progress("comparing", len(files)) as progress:
-            made = zip(contents, extract(files, SETTINGS, cache, progress), strict=True)
-            of = {content: image for content, image in made if not isinstance(image, AudioFault)}
+    made: dict[str, tuple[str, NDArray[np.uint32]]] = {}
     with ThreadPoolExecutor() as pool:
-        return dict(zip(of, pool.map(_fingerprint, of.values()), strict=True))
+        for content, found in zip(images, pool.map(_fingerprint, images.values()), strict=True):
+            made[content] = found
+            progress(max(0, len(made) - 1), len(images))  # the last one waits for the search
+    return made
 
 
 def _fingerprint(image: NDArray[np.float16]) -> tuple[str, NDArray[np.uint32]]:
