@@ -27,6 +27,7 @@ from tracker.cli.bars import bar, has_bars, print_above
 from tracker.errors import TrackerError
 from tracker.printable import LINE, printable, printable_lines
 from tracker.recording.reporter import TRAINING, EpochLines, epoch_summary
+from tracker.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -323,7 +324,7 @@ class _TaskLine:
 
     def __call__(self, done: int, total: int) -> None:
         if not self._is_silent and done < total:
-            log(f"{self._what}: {total} {'runs' if self._what == TRAINING else 'clips'}")
+            log(f"{self._what}: {counted(total, 'run' if self._what == TRAINING else 'clip')}")
         self._is_silent = True
 
 

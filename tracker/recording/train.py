@@ -235,7 +235,7 @@ def _images(
     if refusal := too_many_faults(faults, len(files)):
         raise DataError(refusal)
     if faults:
-        reporter.warn(f"left out {len(faults)} of {len(files)} clips that cannot be used: {some(faults)}")
+        reporter.warn(f"left out {len(faults):,} of {len(files):,} clips that cannot be used: {some(faults)}")
     usable = {clip.label for clip in dataset.clips if not isinstance(by_path[clip.path], AudioFault)}
     for label in sorted({*dataset.classes} - usable):
         reporter.warn(f"the class {label} is left out, since none of its clips can be used")
@@ -248,7 +248,8 @@ def too_many_faults(faults: Sequence[str], n: int) -> str | None:
     """Return why a dataset of `n` clips can't be trained on if these can't be used; None if it can."""
     if len(faults) <= MOST_FAULTY * n:
         return None
-    return f"{len(faults)} of {n} clips cannot be used, more than a tenth: {some(faults)}; repair or remove these files"
+    which = f"{len(faults):,} of {n:,} clips cannot be used, more than a tenth"
+    return f"{which}: {some(faults)}; repair or remove these files"
 
 
 def too_few_classes(usable: Collection[str]) -> str | None:
@@ -274,7 +275,11 @@ def _facts(dataset: Dataset, split: Split, copies: Sequence[tuple[str, ...]]) ->
 def _warn_of_unused_folds(dataset: Dataset, reporter: Reporter) -> None:
     """Warn that folds which may keep recordings together are not used, unless groups or a given split do that."""
     folds = {clip.fold for clip in dataset.clips if clip.fold}
-    if folds and not any(clip.split for clip in dataset.clips) and any(clip.group is None for clip in dataset.clips):
+    if (
+        len(folds) > 1
+        and not any(clip.split for clip in dataset.clips)
+        and any(clip.group is None for clip in dataset.clips)
+    ):
         reporter.warn(
             f"the data has {len(folds)} folds, which are not used, so what a fold keeps together, such as the slices "
             "of one recording, may be on both sides of the split, and the validation accuracy too optimistic; use them "
@@ -290,7 +295,8 @@ def _warn_of_leaks(facts: DataFacts, reporter: Reporter) -> None:
     for paths in shared.examples if shared else ():
         reporter.warn(f"the same recording is in more than one part of the split: {some(paths)}")
     if shared and shared.n > len(shared.examples):
-        reporter.warn(f"so are {shared.n - len(shared.examples)} other recordings")
+        others = counted(shared.n - len(shared.examples), "other recording")
+        reporter.warn(f"the same goes for {others}")
     if cut and cut.n:
         names = some([name for names in cut.examples for name in names])
         reporter.warn(
