@@ -1,6 +1,6 @@
 import pytest
 
-from tracker.delimited import rows_of, rows_quoted_or_not
+from tracker.delimited import delimiter_of, header_of, rows_of, rows_quoted_or_not, text_of
 
 
 class TestRowsQuotedOrNot:
@@ -21,6 +21,26 @@ class TestRowsQuotedOrNot:
     def test_a_quote_that_would_swallow_more_than_a_field_may_hold_swallows_no_line(self):
         rows = rows_quoted_or_not("path,label\n" + '"a,x\n' + "b,y\n" * 50_000, ",")
         assert len(rows) == 50_002
+
+
+class TestTextOf:
+    @pytest.mark.parametrize(
+        ("data", "message"),
+        [(b"PK\x03\x04rest", "byte 0: a ZIP file, such as an Excel workbook"), ("a,b".encode("utf-16-le"), "NUL")],
+    )
+    def test_text_of_says_what_a_file_is_instead(self, data, message):
+        with pytest.raises(ValueError, match=message):
+            text_of(data)
+
+
+class TestSeparatorHint:
+    TEXT = "sep=;\r\npath;label\r\na;x,y;\r\n"
+
+    def test_a_line_that_tells_excel_the_delimiter_is_no_row(self):
+        assert delimiter_of(self.TEXT) == ";"
+        assert header_of(self.TEXT) == ["path", "label"]
+        assert rows_quoted_or_not(self.TEXT, ";") == [*rows_of(self.TEXT, ";")]
+        assert [line for line, _ in rows_of(self.TEXT, ";")] == [2, 3]
 
 
 class TestRowsOf:

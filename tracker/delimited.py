@@ -1,7 +1,8 @@
 """Tables as text: rows of fields divided by commas, semicolons or tabs, as spreadsheets and programs write them.
 
-The text is UTF-8, with or without a byte-order mark, or UTF-16 with one. Fields may be quoted and padded with spaces,
-and blank lines are skipped. Lines are counted from 1. Whatever is wrong is a `ValueError` that begins with where.
+The text is UTF-8, with or without a byte-order mark, or UTF-16 with one. Fields may be quoted and padded with spaces.
+Blank lines are skipped, and so is the line ``sep=;`` with which a table may tell Excel its delimiter. Lines are counted
+from 1. Whatever is wrong is a `ValueError` that begins with where.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,22 +18,35 @@ if TYPE_CHECKING:
 
 DELIMITERS = ",;\t"  # spreadsheets of countries with a decimal comma write semicolons
 
+_HINT = re.compile(r"\A\s*sep=(\S)[ \t]*(?=[\r\n])", re.IGNORECASE)  # in the first line, for Excel
+_ZIP = b"PK\x03\x04"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def text_of(data: bytes) -> str:
     """Return a file's text; raise ValueError, which says where, if it is none or none in UTF-8."""
+    if data.startswith(_ZIP):
+        raise ValueError("byte 0: a ZIP file, such as an Excel workbook")
     try:
         text = data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"byte {error.start}: not UTF-8 text") from error
+    if "\0" in text.partition("\n")[0]:
+        raise ValueError("line 1: has NUL characters, as UTF-16 does, which takes a byte-order mark")
     return text
 
 
 def delimiter_of(text: str) -> str:
     """Return what divides the fields of the first line that isn't blank: what divides it into most, else a comma."""
+    if hint := _HINT.match(text):
+        return hint[1]
     first = text.lstrip("\r\n ").partition("\n")[0]
     return max(DELIMITERS, key=first.count)
+
+
+def header_of(text: str) -> list[str]:
+    """Return the fields of the first line that isn't blank, whatever its quotes."""
+    return _fields_of(_HINT.sub("", text).lstrip().partition("\n")[0].rstrip("\r"), delimiter_of(text))
 
 
 def rows_of(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -48,6 +63,7 @@ def rows_quoted_or_not(text: str, delimiter: str) -> list[tuple[int, list[str]]]
     In such a file, a quote is never closed, or is closed some lines below. Then every line is a row by itself, so that
     no quote can swallow another one.
     """
+    text = _HINT.sub("", text)
     lines = io.StringIO(text, newline="").readlines()
     try:
         rows = [*_rows(text, delimiter, strict=False)]
@@ -83,7 +99,8 @@ def _fields_of(line: str, delimiter: str) -> list[str]:
 
 def _rows(text: str, delimiter: str, *, strict: bool) -> Iterator[tuple[int, int, list[str]]]:
     """Yield the first and the last line of each row that isn't blank, and its fields."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=strict)
+    lines = io.StringIO(_HINT.sub("", text), newline="")
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=strict)
     begins = 1
     try:
         for fields in reader:

@@ -146,6 +146,29 @@ class TestReadManifest:
             read_manifest(manifest(music, text))
         assert "\n" not in str(raised.value)
 
+    def test_read_manifest_reads_names_that_no_table_can_hold_if_asked(self, music):
+        clips = read_manifest(manifest(music, 'path,label\na.wav,"hip\nhop"\nb.wav,x\n'), any_names=True)
+        assert [clip.label for clip in clips] == ["hip\nhop", "x"]
+
+    def test_read_manifest_finds_the_file_whose_folders_agree(self, music):
+        for name in ("x/1.wav", "y/1.wav"):
+            (music / "deep" / name).parent.mkdir()
+            (music / "deep" / name).touch()
+        (clip,) = read_manifest(manifest(music, "path,label\nC:\\data\\y\\1.wav,rock\n"), audio_root=music / "deep")
+        assert clip.path == "y/1.wav"
+
+    @pytest.mark.parametrize(
+        ("written", "hint"),
+        [
+            ("A.WAV", "beside it is a.wav"),
+            ("a", "beside it is a.wav"),
+            ("/home/ada/z.wav", "give the folder .*--audio-r"),
+        ],
+    )
+    def test_read_manifest_says_what_may_be_wrong_with_a_path(self, music, written, hint):
+        with pytest.raises(DataError, match=hint):
+            read_manifest(manifest(music, f"path,label\n{written},rock\n"))
+
     def test_read_manifest_counts_lines_as_an_editor_does_when_a_field_spans_two(self, music):
         with pytest.raises(DataError, match="line 4: the label is empty"):
             read_manifest(manifest(music, 'path,label,remark\na.wav,rock,"one\ntwo"\nb.wav,,\n'))

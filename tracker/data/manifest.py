@@ -14,17 +14,18 @@ import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from tracker.contained_files import read_regular
 from tracker.data.dataset import Clip, is_printable, list_folder
-from tracker.delimited import delimiter_of, rows_of, rows_quoted_or_not, text_of
+from tracker.delimited import delimiter_of, header_of, rows_quoted_or_not, text_of
 from tracker.errors import DataError
 from tracker.printable import printable
 from tracker.runs import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tracker.data.dataset import Part
@@ -60,12 +61,17 @@ class _Row:
 
 
 def read_manifest(
-    manifest: Path, columns: Mapping[str, str] | None = None, audio_root: Path | None = None
+    manifest: Path,
+    columns: Mapping[str, str] | None = None,
+    audio_root: Path | None = None,
+    *,
+    any_names: bool = False,
 ) -> list[Clip]:
     """Return the clips that a manifest lists, in its order: at least one, no path twice.
 
     `columns` has what the manifest calls our columns, if not so. Paths are relative to `audio_root`, by default the
-    manifest's own folder; a file may lie deeper in an `audio_root`, and its ending may be missing.
+    manifest's own folder; a file may lie deeper in an `audio_root`, and its ending may be missing. Names that no table
+    can hold are refused, unless `any_names` and the file is there.
 
     Raises
     ------
@@ -81,7 +87,7 @@ def read_manifest(
     files = _Files(audio_root or manifest.parent, is_deep=audio_root is not None)
     for line, fields in rows_of_table(manifest, names, {"path", "label", *(columns or ())}):
         where = f"{manifest}, line {line}"
-        row = _row(fields, files, where)
+        row = _row(fields, files, where, any_names=any_names)
         path = unicodedata.normalize("NFC", os.path.relpath(row.file, files.root).replace(os.sep, "/"))
         if path in first_seen:
             raise DataError(f"{where}: {path} is already in line {first_seen[path]}; remove one of them")
@@ -92,8 +98,7 @@ def read_manifest(
     if missing:
         raise DataError(
             f"{len(missing):,} of the {len(rows):,} files listed in {manifest} {'is' if len(missing) == 1 else 'are'} "
-            f"missing, the first is {missing[0]}; "
-            f"paths are relative to {files.root}"
+            f"missing, the first is {missing[0]}; {files.hint(next(p for p in rows if not rows[p].file.is_file()))}"
         )
     if not rows:
         raise DataError(f"{manifest} lists no clips; add a line for each below the header")
@@ -157,11 +162,12 @@ def _places(header: list[str], columns: Mapping[str, str], required: Collection[
     return {column: names.index(name.lower()) for column, name in columns.items() if name.lower() in names}
 
 
-def _row(fields: Mapping[str, str], files: _Files, where: str) -> _Row:
+def _row(fields: Mapping[str, str], files: _Files, where: str, *, any_names: bool) -> _Row:
     """Return a line whose fields are as they must be."""
     texts = {column: text.strip() for column, text in fields.items()}
+    file = files.find(fields["path"])
     for column, text in texts.items():
-        if not is_printable(text):
+        if not is_printable(text) and not (any_names and (column != "path" or file.is_file())):
             raise DataError(
                 f"{where}: the {column} '{printable(text, 40)}' contains a line break or a control character; "
                 "close its quotes, or rename it"
@@ -169,7 +175,6 @@ def _row(fields: Mapping[str, str], files: _Files, where: str) -> _Row:
     for column in ("path", "label"):
         if not texts[column]:
             raise DataError(f"{where}: the {column} is empty; fill it in or remove the line")
-    file = files.find(fields["path"])
     split, fold = texts["split"], texts["fold"]
     if split and split.lower() not in SPLIT_WORDS:
         raise DataError(
@@ -195,8 +200,7 @@ def notes_on_columns(manifest: Path, columns: Mapping[str, str], said: Collectio
 
     Those of ours that are `said` in another way are not looked for.
     """
-    text = text_of(read_regular(manifest)).lstrip()
-    _, header = next(iter(rows_of(text.partition("\n")[0], delimiter_of(text))))
+    header = header_of(text_of(read_regular(manifest)))
     names = {re.sub(r"[\W_]+", "", name.lower()): name.strip() for name in header}
     used = {column: columns.get(column, column) for column in COLUMNS}
     known = {name.strip().lower() for name in header}
@@ -231,6 +235,17 @@ def folds_from_1(folds: Mapping[str, str]) -> dict[str, int]:
     return {path: number + shift for path, number in numbers.items()}
 
 
+def _likest(file: Path, others: Sequence[Path]) -> Path | None:
+    """Return the one whose path has most steps of a file's at its end; None if that is none, or several."""
+
+    def shared(other: Path) -> int:
+        pairs = zip(file.parent.parts[::-1], other.parent.parts[::-1], strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+    steps = [shared(other) for other in others]
+    return others[steps.index(max(steps))] if steps and steps.count(max(steps)) == 1 else None
+
+
 class _Files:
     """The files that a manifest's paths mean."""
 
@@ -247,8 +262,18 @@ class _Files:
         found = next((file for file in files if file.is_file()), None)
         if found is None and self._is_deep:
             named = self._by_name.get(files[-1].name) or self._by_name.get(f"{files[-1].name}.") or []
-            found = named[0] if len(named) == 1 else None
+            found = _likest(files[-1], named)
         return found or files[-1]
+
+    def hint(self, path: str) -> str:
+        """Return what may be wrong with a path that leads to no file."""
+        file = self.root / path
+        beside = sorted(file.parent.iterdir()) if file.parent.is_dir() else []
+        stems = {file.stem.casefold(), file.name.casefold()}
+        if near := [other for other in beside if other.is_file() and other.stem.casefold() in stems]:
+            return f"beside it is {near[0].name}, and names must agree in case and ending"
+        place = "" if self._is_deep else ", or give the folder that has the files, however deep, with --audio-root"
+        return f"paths are relative to {self.root}{place}"
 
     @cached_property
     def _by_name(self) -> dict[str, list[Path]]:
