@@ -39,7 +39,7 @@ class TestGrouped:
     def test_a_clip_without_a_group_is_its_own_and_is_counted(self):
         dataset = grouped(clips("rock/a.wav", "rock/ann/b.wav"), DataPlan(group_by="folder:2"))
         assert [clip.group for clip in dataset.clips] == [None, "ann"]
-        assert dataset.notes == ("1 of 2 clips have no group by folder:2, such as rock/a.wav",)
+        assert dataset.notes == ("no group by folder:2 for 1 of 2 clips, such as rock/a.wav",)
 
     def test_a_rule_that_finds_no_group_is_refused(self):
         with pytest.raises(DataError, match=r"finds no group for any of the 2 clips, the first is rock/a\.wav"):
@@ -74,7 +74,7 @@ class TestSplitByLists:
         dataset = split_by_lists(clips("rock/a.wav", "jazz/b.wav", "jazz/c.wav", "rock/d.wav"), lists)
         parts = {clip.path: clip.split for clip in dataset.clips}
         assert parts == {"rock/a.wav": "train", "jazz/b.wav": "validation", "jazz/c.wav": "test"}
-        assert dataset.notes == ("1 of 4 clips are in none of the lists and left out",)
+        assert dataset.notes == ("left out 1 of 4 clips, in none of the lists",)
 
     def test_a_clip_in_two_lists_is_refused(self, lists):
         lists[2].write_text("a.wav\n")
@@ -91,7 +91,7 @@ class TestSplitByLists:
         names = [f"rock/{number}.wav" for number in range(20)]
         lists[0].write_text("\n".join([*names, "rock/gone.wav"]))
         dataset = split_by_lists(clips(*names, "jazz/b.wav", "jazz/c.wav"), lists)
-        assert dataset.notes == ("1 of the 21 clips in train.txt are not there",)
+        assert dataset.notes == ("no file is there for 1 of the 21 clips in train.txt",)
 
 
 class TestColumns:
@@ -151,7 +151,8 @@ class TestColumns:
         assert read_dataset(tmp_path, DataPlan(columns="label=folder:1")).classes == ("here", "there")
 
     @pytest.mark.parametrize(
-        ("columns", "message"), [("label=genre", "which level of sub-folders"), ("label=folder:3", "has level 3")]
+        ("columns", "message"),
+        [("label=genre", "which level of sub-folders"), ("label=folder:3", "no sub-folder of level 3")],
     )
     def test_levels_that_a_folder_does_not_have_are_refused(self, tmp_path, columns, message):
         with pytest.raises(DataError, match=message):

@@ -96,7 +96,7 @@ class TestTables:
             ("fold1/101-1-0-0.wav", "drilling", "101", None, 1),
             ("fold2/200-0-0-0.wav", "siren", "200", None, 2),
         ]
-        assert read_dataset(tmp_path / given).notes == ("1 of the clips in UrbanSound8K.csv are not there",)
+        assert read_dataset(tmp_path / given).notes == ("no file is there for 1 of the clips in UrbanSound8K.csv",)
 
     def test_a_table_beside_the_audio_is_found(self, tmp_path):
         urban_sound_8k(tmp_path)
@@ -116,12 +116,39 @@ class TestTables:
             ("Rock", "7", "train"),
             ("Folk", "8", "test"),
         ]
-        assert dataset.notes == ("1 of 4 tracks have no top genre in tracks.csv and are left out",)
+        assert dataset.notes == ("left out 1 of 4 tracks, without a top genre in tracks.csv",)
 
     def test_numbered_folders_of_tracks_without_the_table_are_refused_with_its_name(self, tmp_path):
         (fma(tmp_path) / "fma_metadata/tracks.csv").unlink()
         with pytest.raises(DataError, match=r"tracks\.csv of fma_metadata\.zip"):
             read_dataset(tmp_path / "fma_small")
+
+    @pytest.mark.parametrize("given", ["", "fma_small"])
+    def test_a_track_of_another_name_is_left_out(self, tmp_path, given):
+        write(fma(tmp_path), *(f"fma_small/001/{name}.mp3" for name in (*range(1_010, 1_016), "take two")))
+        for file in (tmp_path / "fma_small/001").glob("10*.mp3"):
+            file.rename(file.with_stem(f"00{file.stem}"))
+        assert len(read_dataset(tmp_path / given).clips) == 3
+
+    @pytest.mark.parametrize("layout", [esc_50, urban_sound_8k])
+    def test_names_are_found_whatever_the_case_of_their_ending(self, tmp_path, layout):
+        expected = len(read_dataset(layout(tmp_path)).clips)
+        for file in [*tmp_path.rglob("*.wav")]:
+            file.rename(file.with_suffix(".WAV"))
+        assert len(read_dataset(tmp_path).clips) == expected
+
+    def test_a_table_of_other_clips_is_refused(self, tmp_path):
+        esc_50(tmp_path)
+        for file in [*tmp_path.rglob("*.wav")]:
+            file.rename(file.with_stem(f"5-9{file.stem[3:]}"))
+        with pytest.raises(DataError, match=r"none of the 4 files that .*esc50\.csv lists is in"):
+            read_dataset(tmp_path)
+
+    def test_a_second_copy_of_a_clip_is_said_to_be_left_out(self, tmp_path):
+        write(esc_50(tmp_path), "copy/1-100-A-0.wav")
+        assert read_dataset(tmp_path).notes == (
+            "left out 1 of 5 audio files, not in esc50.csv or named as another",
+        )  # fmt: skip
 
 
 class TestFolders:
@@ -134,6 +161,13 @@ class TestFolders:
         ]
         assert "_background_noise_" in read_dataset(tmp_path).notes[0]
 
+    def test_speech_commands_finds_what_it_lists_whatever_the_ending(self, tmp_path):
+        (speech_commands(tmp_path) / "yes/0b_nohash_0.wav").rename(tmp_path / "yes/0b_nohash_0.WAV")
+        (tmp_path / "no/0c_nohash_1.wav").unlink()
+        dataset = read_dataset(tmp_path)
+        assert [clip.split for clip in dataset.clips] == ["train", "train", "validation"]
+        assert dataset.notes[-1].startswith("no file is there for 1 of the 2 clips in validation_list.txt")
+
     def test_speech_commands_without_its_lists_has_speakers_alone(self, tmp_path):
         speech_commands(tmp_path)
         for name in ("validation_list.txt", "testing_list.txt"):
@@ -144,6 +178,11 @@ class TestFolders:
     def test_gtzan_from_kaggle_is_its_sound_alone(self, tmp_path, given):
         assert rows(kaggle_gtzan(tmp_path) / given) == rows(tmp_path / given)
         assert [path for path, *_ in rows(tmp_path / given)] == ["blues/blues.00000.wav", "rock/rock.00000.wav"]
+
+    def test_gtzan_twice_is_refused_with_both_places(self, tmp_path):
+        kaggle_gtzan(kaggle_gtzan(tmp_path) / "again")
+        with pytest.raises(DataError, match=r"in several places, .*/Data/genres_original, .*/again/Data/genres_orig"):
+            read_dataset(tmp_path)
 
 
 class TestNames:
@@ -157,6 +196,17 @@ class TestNames:
         dataset = read_dataset(fsdd(tmp_path))
         assert (dataset.layout, dataset.group_is) == ("FSDD", "speaker")
         assert [(c.label, c.group) for c in dataset.clips] == [("0", "ann"), ("0", "bob"), ("1", "ann"), ("1", "bob")]
+
+    def test_a_copy_of_the_data_in_itself_has_the_same_labels(self, tmp_path):
+        fsdd(fsdd(tmp_path) / "copy")
+        assert read_dataset(tmp_path).classes == ("0", "1")
+
+    def test_a_file_of_another_name_is_left_out_and_named(self, tmp_path):
+        names = [f"recordings/{digit}_ann_{take}.wav" for digit in (0, 1) for take in range(10)]
+        dataset = read_dataset(write(tmp_path, *names, "recordings/a.wav"))
+        assert len(dataset.clips) == 20
+        assert "left out 1 of 21 audio files" in dataset.notes[0]
+        assert dataset.notes[0].endswith("such as recordings/a.wav")
 
     def test_folders_that_divide_the_clips_otherwise_are_the_classes(self, tmp_path):
         names = [

@@ -31,7 +31,7 @@ class TestClipsOf:
             ("b/1.wav", "cat", "8", 2),
         ]
         assert dataset.layout == NAME
-        assert dataset.notes == (f"1 of the clips that {NAME} lists are not in {tmp_path}",)
+        assert dataset.notes == (f"{tmp_path} lacks 1 of the clips that {NAME} lists",)
 
     def test_a_single_tag_is_a_label(self, tmp_path):
         tags = [SimpleNamespace(labels=[label]) for label in ("dog", "cat", "cat")]

@@ -129,6 +129,19 @@ class TestFoldersThatAreParts:
         names = ("rock/live/a.wav", "rock/one/b.wav", "jazz/live/c.wav", "jazz/two/d.wav")
         assert read_dataset(write(tmp_path, *names)).classes == ("jazz", "rock")
 
+    @pytest.mark.parametrize("copy", ["genres/genres", "music/genres"])
+    def test_a_copy_of_the_data_is_no_class(self, tmp_path, copy):
+        names = [f"{folder}/{label}/{label}.wav" for folder in ("genres", copy) for label in ("jazz", "rock")]
+        write(tmp_path, *names)
+        with pytest.raises(DataError, match="jazz, rock"):
+            read_dataset(tmp_path / "genres" if copy.startswith("genres") else tmp_path)
+
+    def test_folders_of_one_name_far_below_different_ones_divide_no_class(self, tmp_path):
+        names = [
+            f"{label}/{album}/cd{disc}/a.wav" for label, album in (("jazz", "x"), ("rock", "y")) for disc in (1, 2)
+        ]
+        assert read_dataset(write(tmp_path, *names)).classes == ("jazz", "rock")
+
 
 class TestFoldersWithoutClips:
     def test_each_is_named_with_what_is_in_it(self, tmp_path):

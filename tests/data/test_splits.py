@@ -133,7 +133,7 @@ class TestDivide:
     @pytest.mark.parametrize(
         ("dataset", "plan", "message"),
         [
-            (with_splits("train", "validation", None, "train"), SplitPlan(), r"1 of 4 clips have no split .* 2\.wav"),
+            (with_splits("train", "validation", None, "train"), SplitPlan(), r"no split for 1 of 4 clips.* 2\.wav"),
             (with_splits(*["test"] * 4), SplitPlan(), "no clip is in training"),
             (with_splits(*["validation"] * 4), SplitPlan(), "no clip is in training"),
             (with_splits("train", "validation", "train", "test"), SplitPlan(), "all clips of class 'b' are held out"),
@@ -222,7 +222,7 @@ class TestFoldsOf:
 
     def test_folds_of_refuses_folds_of_some_clips_only(self):
         given = [*numbered_clips(2, fold=1), Clip("z.wav", Path("x.wav"), "a")]
-        with pytest.raises(DataError, match=r"1 of 3 clips have no fold .* z\.wav"):
+        with pytest.raises(DataError, match=r"no fold for 1 of 3 clips.* z\.wav"):
             folds_of(given, Fold(1, 2), seed=0)
 
     def test_folds_of_refuses_another_number_of_folds_than_the_clips_bring(self):

@@ -42,7 +42,7 @@ def grouped(dataset: Dataset, plan: DataPlan) -> Dataset:
             f"--group-by {rule} finds no group for any of the {len(clips):,} clips, the first is {without[0]}; give a "
             f"rule that fits {'the tags in these files' if plan.group_tag else 'such paths'}"
         )
-    note = f"{len(without):,} of {len(clips):,} clips have no group by {rule}, such as {without[0]}" if without else ""
+    note = f"no group by {rule} for {len(without):,} of {len(clips):,} clips, such as {without[0]}" if without else ""
     notes = (*dataset.notes, note) if note else dataset.notes
     return replace(dataset, clips=clips, group_is=group_is, notes=notes)
 
@@ -113,10 +113,12 @@ def split_by_lists(dataset: Dataset, lists: Sequence[Path]) -> Dataset:
                 f"{len(strange):,} of the {len(lines):,} lines of {file} {'names' if len(strange) == 1 else 'name'} no "
                 f"clip of the data, the first is {strange[0]}; check that the lists belong to this data"
             )
-        notes += [f"{len(strange):,} of the {len(lines):,} clips in {file.name} are not there"] if strange else []
+        notes += (
+            [f"no file is there for {len(strange):,} of the {len(lines):,} clips in {file.name}"] if strange else []
+        )
     clips = tuple(replace(clip, split=parts[clip.path]) for clip in dataset.clips if clip.path in parts)
     left_out = len(dataset.clips) - len(clips)
-    notes += [f"{left_out:,} of {len(dataset.clips):,} clips are in none of the lists and left out"] if left_out else []
+    notes += [f"left out {left_out:,} of {len(dataset.clips):,} clips, in none of the lists"] if left_out else []
     return replace(dataset, clips=clips, notes=(*dataset.notes, *notes))
 
 

@@ -218,7 +218,7 @@ def clips_by_folder(listing: Listing) -> list[Clip]:
     Raises
     ------
     DataError
-        If some audio is outside the sub-folders.
+        If some audio is outside the sub-folders, or a sub-folder holds the others once more.
     """
     folder, unlabelled = listing.folder, [file for file in listing.audio if file.parent == listing.folder]
     if len(unlabelled) == len(listing.audio):
@@ -228,6 +228,16 @@ def clips_by_folder(listing: Listing) -> list[Clip]:
             f"{_first(unlabelled)} in {folder} outside the sub-folders, so without a label; "
             "move such clips into the sub-folder of their class, or out of the dataset"
         )
+    below: dict[str, set[str]] = defaultdict(set)
+    for steps in listing.steps:
+        below[steps[0]].add(steps[1] if len(steps) > 2 else "")
+    for name, inside in below.items():
+        if len(again := sorted(inside & below.keys() - {name})) > 1 and "" not in inside:
+            raise DataError(
+                f"the sub-folder {name} of {folder} has sub-folders of the same names as those beside it "
+                f"({', '.join(again[:3])}), so it may be a copy of the data; move it away, or say that it is a class: "
+                "--columns label=folder:1"
+            )
     return [
         Clip(path, file, label=steps[0])
         for path, steps, file in zip(listing.paths, listing.steps, listing.audio, strict=True)
@@ -252,6 +262,8 @@ def _contents(folder: Path) -> str:
     """Return what a folder without clips holds, in words."""
     if folder.name == NOISE:
         return "noise without words, so no class"
+    if folder.absolute().parent.resolve().is_relative_to(folder.resolve()):
+        return "a link to a folder that it is in"
     endings = Counter(file.suffix.lower() or "without an ending" for file in islice(_files(folder, ()), 10_000))
     if not endings:
         return "hidden files alone" if any(folder.iterdir()) else "it is empty"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 _MOST = 0.9  # fraction of the files whose names must be a layout's
+_FIRST = 10  # files, of which one must have such a name before all are looked at
 
 
 class Layout(Protocol):
@@ -71,14 +72,14 @@ class TableLayout:
 
     def read_table(self, table: Path, listing: Listing) -> Dataset:
         """Return the listed clips that a table describes."""
-        by_name = {file.name: file for file in listing.audio}
+        by_name = {file.name.lower(): file for file in listing.audio}
         roots = (parent / self.audio for parent in table.parents[:2])
         root = next((root for root in roots if root.is_dir()), listing.folder.absolute())
         clips: dict[str, Clip] = {}
         folds: dict[str, str] = {}
         absent = 0
         for _, row in rows_of_table(table, self.columns, self.columns):
-            file = by_name.pop(row["path"].strip(), None)
+            file = by_name.pop(row["path"].strip().lower(), None)
             if file is None:
                 absent += 1
                 continue
@@ -86,10 +87,18 @@ class TableLayout:
             path = _composed(file.absolute().relative_to(root).as_posix()) if inside else listing.path_of(file)
             clips[path] = Clip(path, file, _composed(row["label"]), group=_composed(row["group"]) or None)
             folds[path] = row["fold"]
+        if not clips:
+            raise DataError(
+                f"none of the {absent:,} files that {table} lists is in {listing.folder}, whose first is "
+                f"{listing.paths[0]}; check that the table belongs to this data"
+            )
         numbered = folds_from_1(folds)
         found = (replace(clip, fold=numbered.get(path)) for path, clip in clips.items())
-        notes = [f"{absent:,} of the clips in {table.name} are not there"] if absent else []
-        notes += [f"{len(by_name):,} audio files are not in {table.name} and left out"] if by_name else []
+        notes = [f"no file is there for {absent:,} of the clips in {table.name}"] if absent else []
+        if left_out := len(listing.audio) - len(clips):
+            notes.append(
+                f"left out {left_out:,} of {len(listing.audio):,} audio files, not in {table.name} or named as another"
+            )
         return Dataset(tuple(found), self.name, self.group_is, tuple(notes), listing.folder)
 
 
@@ -107,23 +116,31 @@ class NameLayout:
 
     def read(self, listing: Listing) -> Dataset | None:
         """Return the dataset; None if the files aren't laid out so."""
-        if not self.clip.fullmatch(listing.audio[0].stem):
+        if not any(self.clip.fullmatch(file.stem) for file in listing.audio[:_FIRST]):
             return None
         found = ((file, self.clip.fullmatch(file.stem)) for file in listing.audio)
         matches = [(file, match) for file, match in found if match and self._label(match)]
-        if len(matches) < len(listing.audio):
+        if len(matches) < _MOST * len(listing.audio):
             return None
         clips = [self._clip(listing, file, match) for file, match in matches]
         of_folder: dict[Path, list[Clip]] = defaultdict(list)
         for clip in clips:
             of_folder[clip.file.parent].append(clip)
-        if len(of_folder) == 1 or all(
+        are_copies = len({frozenset(clip.file.name for clip in inside) for inside in of_folder.values()}) == 1
+        if are_copies or all(
             len({clip.group for clip in inside}) == 1 or len({clip.label for clip in inside}) == 1
             for inside in of_folder.values()
         ):
-            return Dataset(tuple(clips), self.name, self.group_is)
+            others = sorted({*listing.audio} - {file for file, _ in matches})
+            note = (
+                f"left out {len(others):,} of {len(listing.audio):,} audio files, whose names are not those of "
+                f"{self.name}, such as {listing.path_of(others[0])}"
+                if others
+                else ""
+            )
+            return Dataset(tuple(clips), self.name, self.group_is, (note,) if note else ())
         groups = {clip.path: clip.group for clip in clips}
-        labelled = (Clip(c.path, c.file, c.label, groups[c.path]) for c in clips_by_folder(listing))
+        labelled = (replace(clip, group=groups.get(clip.path)) for clip in clips_by_folder(listing))
         return Dataset(tuple(labelled), group_is=self.group_is)
 
     def _clip(self, listing: Listing, file: Path, match: re.Match[str]) -> Clip:
@@ -151,20 +168,25 @@ class SpeechCommandsLayout:
             return None
         lists = {"validation_list.txt": "validation", "testing_list.txt": "test"}
         held_out = {
-            path: part
+            _without_ending(path): part
             for name, part in lists.items()
             if (listing.folder / name).is_file()
             for path in _lines(listing.folder / name)
         }
         parts = parts_of({*lists.values(), "train"}) if held_out else {}
-        clips = (
-            Clip(
-                clip.path, clip.file, clip.label, self._speaker(clip.file), parts.get(held_out.get(clip.path, "train"))
+        clips = tuple(
+            replace(
+                clip,
+                group=self._speaker(clip.file),
+                split=parts.get(held_out.get(_without_ending(clip.path), "train")),
             )
             for clip in clips_by_folder(words)
         )
         labels = {steps[0] for steps in words.steps}
-        return Dataset(tuple(clips), self.name, "speaker", notes_on_folders(listing.folder, labels))
+        notes = notes_on_folders(listing.folder, labels)
+        if absent := len(held_out.keys() - {_without_ending(clip.path) for clip in clips}):
+            notes += (f"no file is there for {absent:,} of the {len(held_out):,} clips in {' and '.join(lists)}",)
+        return Dataset(clips, self.name, "speaker", notes)
 
     def _speaker(self, file: Path) -> str | None:
         match = self.clip.fullmatch(file.name)
@@ -196,10 +218,10 @@ class FmaLayout:
             Clip(listing.path_of(file), file, _composed(row["label"]), _composed(row["group"]) or None,
                  parts_of({row["split"]}).get(row["split"]))
             for file in listing.audio
-            if (row := rows.get(str(int(file.stem)))) and row["label"]
+            if file.stem.isdecimal() and (row := rows.get(str(int(file.stem)))) and row["label"]
         ]  # fmt: skip
         without = len(listing.audio) - len(clips)
-        notes = [f"{without:,} of {len(listing.audio):,} tracks have no top genre in {table.name} and are left out"]
+        notes = [f"left out {without:,} of {len(listing.audio):,} tracks, without a top genre in {table.name}"]
         return Dataset(tuple(clips), self.name, "artist", tuple(notes) if without else (), listing.folder)
 
     @staticmethod
@@ -232,9 +254,13 @@ class GtzanLayout:
         """Return the dataset; None if the files aren't laid out so."""
         if not _names_match(listing, self.clip):
             return None
-        folders = {file.parent.parent for file in listing.audio}
-        if len(folders) > 1 or any(not file.name.startswith(f"{file.parent.name}.") for file in listing.audio):
+        named = [file for file in listing.audio if self.clip.fullmatch(file.name)]
+        if any(not file.name.startswith(f"{file.parent.name}.") for file in named):
             return None
+        folders = sorted({file.parent.parent for file in listing.audio})
+        if len(folders) > 1:
+            places = ", ".join(map(str, folders[:3]))
+            raise DataError(f"{listing.folder} holds the genres of {self.name} in several places, {places}; give one")
         (genres,) = folders
         clips = clips_by_folder(Listing(genres, listing.audio))
         return Dataset(tuple(clips), self.name, notes=notes_on_folders(genres, {clip.label for clip in clips}))
@@ -302,6 +328,10 @@ def _names_match(listing: Listing, pattern: re.Pattern[str]) -> bool:
 def _lines(file: Path) -> Iterable[str]:
     with open_regular(file) as opened:
         return [_composed(line.decode("utf-8", "replace")) for line in opened if line.strip()]
+
+
+def _without_ending(path: str) -> str:
+    return path.rpartition(".")[0] or path
 
 
 def _composed(text: str) -> str:

@@ -89,8 +89,8 @@ def clips_of(name: str, loaded: Iterable[Any], home: Path, plan: DataPlan) -> Da
         for path, (file, row) in rows.items()
         if row["label"]
     )
-    notes = [f"{absent:,} of the clips that {name} lists are not in {home}"] if absent else []
-    notes += [f"{unlabelled:,} clips of {name} have no label and are left out"] if unlabelled else []
+    notes = [f"{home} lacks {absent:,} of the clips that {name} lists"] if absent else []
+    notes += [f"left out {unlabelled:,} of {len(rows):,} clips of {name}, without a label"] if unlabelled else []
     return Dataset(clips, name, names.get("group", "group"), tuple(notes), home)
 
 

@@ -113,7 +113,7 @@ def read_dataset(
         If there is no dataset at `path`, or it can't be trained on.
     """
     try:
-        dataset = _read(path, plan, most_files)
+        dataset = _read(path, plan, most_files, any_names=any_names)
         base = path if path.is_dir() else path.parent
         if plan.lists:
             dataset = split_by_lists(dataset, [_without_detour(base / file) for file in plan.lists])
@@ -129,12 +129,14 @@ def read_dataset(
     return dataset
 
 
-def _read(path: Path, plan: DataPlan, most_files: int | None) -> Dataset:
+def _read(path: Path, plan: DataPlan, most_files: int | None, *, any_names: bool) -> Dataset:
     if is_of_library(str(path)):
         return read_library(str(path), plan)
     if path.is_dir():
         manifest = path / MANIFEST
-        return _read_manifest(manifest, plan) if manifest.is_file() else _read_folder(path, plan, most_files)
+        if manifest.is_file():
+            return _read_manifest(manifest, plan, any_names=any_names)
+        return _read_folder(path, plan, most_files)
     if not path.exists():
         raise DataError(f"there is no folder or manifest {path}; check the path given")
     if is_audio(path):
@@ -144,16 +146,19 @@ def _read(path: Path, plan: DataPlan, most_files: int | None) -> Dataset:
     if not plan.columns and (published := table_layout(path)):
         layout, audio = published
         return layout.read_table(path.absolute(), list_folder(audio, most_files))
-    return _read_manifest(path, plan)
+    return _read_manifest(path, plan, any_names=any_names)
 
 
-def _read_manifest(manifest: Path, plan: DataPlan) -> Dataset:
+def _read_manifest(manifest: Path, plan: DataPlan, *, any_names: bool) -> Dataset:
     names = plan.column_names
     if plan.levels:
         raise DataError(f"{manifest} is a table, so --columns must name its columns, not folders; got {plan.columns}")
     root = manifest.parent / plan.audio_root if plan.audio_root else None
     said = {column for column, way in (("group", plan.group_by), ("split", plan.split_lists)) if way}
-    clips, notes = tuple(read_manifest(manifest, names, root)), notes_on_columns(manifest, names, said)
+    clips, notes = (
+        tuple(read_manifest(manifest, names, root, any_names=any_names)),
+        notes_on_columns(manifest, names, said),
+    )
     return Dataset(clips, group_is=names.get("group", "group"), notes=notes, root=root)
 
 
@@ -187,8 +192,8 @@ def _read_levels(listing: Listing, plan: DataPlan) -> Dataset:
     for steps in listing.steps:
         if len(steps) <= max(levels.values()):
             raise DataError(
-                f"{'/'.join(steps)} in {listing.folder} lies in {len(steps) - 1} sub-folders, but --columns has level "
-                f"{max(levels.values())}; move it, or give another level"
+                f"{'/'.join(steps)} in {listing.folder} lies in no sub-folder of level {max(levels.values())}, which "
+                "--columns names; move it, or give another level"
             )
     return Dataset(tuple(_clips(listing, {name: level - 1 for name, level in levels.items()})))
 
@@ -215,10 +220,21 @@ def _clips_in_parts(listing: Listing) -> list[Clip] | None:
         raise _parts_error(listing, names, "are parts of a split, not classes")
     if _are_folds(names) or _are_shards(names):
         raise _parts_error(listing, names, "are numbered parts of the data, not classes")
-    if is_deep and all(found == below for found in inside.values()):
-        what = f"all hold the same sub-folders {_some(sorted(below))}, so these may be the classes instead"
+    if is_deep and (same := _same_folders(listing, inside)):
+        what = f"all hold the same sub-folders {_some(sorted(same))}, so these may be the classes instead"
         raise _parts_error(listing, names, what)
     return None
+
+
+def _same_folders(listing: Listing, inside: Mapping[str, set[str]]) -> set[str]:
+    """Return the folders that one sub-folder holds and all others too, at once or deeper; empty if there are none."""
+    innermost: dict[str, set[str]] = defaultdict(set)
+    for steps in listing.steps:
+        innermost[steps[0]].add("/".join(steps[-2:-1]))
+    for found in inside.values():
+        if len(found) > 1 and all(found in (inside[name], innermost[name]) for name in inside):
+            return found
+    return set()
 
 
 def _clips(listing: Listing, places: Mapping[str, int]) -> list[Clip]:

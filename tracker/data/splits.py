@@ -119,7 +119,7 @@ def _given(dataset: Dataset, plan: SplitPlan) -> dict[str, Part]:
     without = [clip.path for clip in dataset.clips if clip.split is None]
     if without:
         raise DataError(
-            f"{len(without)} of {len(dataset.clips)} clips have no split in the manifest, "
+            f"the manifest has no split for {len(without):,} of {len(dataset.clips):,} clips, "
             f"the first is {without[0]}; give every clip one, or none"
         )
     given: dict[str, Part] = {clip.path: clip.split for clip in dataset.clips if clip.split and clip.split != "train"}
@@ -189,7 +189,7 @@ def folds_of(clips: Sequence[Clip], fold: Fold, seed: int) -> Mapping[str, int]:
     without = [clip.path for clip in clips if not clip.fold]
     if without:
         raise DataError(
-            f"{len(without)} of {len(clips)} clips have no fold in the manifest, "
+            f"the manifest has no fold for {len(without):,} of {len(clips):,} clips, "
             f"the first is {without[0]}; give every clip one, or none"
         )
     numbers = sorted(set(folds.values()))
