@@ -63,3 +63,15 @@ def test_the_time_left_is_in_readable_units_and_not_given_after_the_last_epoch(l
     lines: list[str] = []
     EpochLines(lines.append, limit, time_left=True).on_epoch(EPOCH)
     assert lines[0].endswith(f"  {ending}")
+
+
+def test_the_time_left_does_not_count_what_the_first_batch_waits_for() -> None:
+    lines: list[str] = []
+    clock = iter([100.0, 103.0]).__next__
+    lines_of = EpochLines(lines.append, 13, time_left=True, clock=clock)
+    for number in (1, 2):
+        for batch in (1, 2, 3, 4):
+            lines_of.on_batch(batch, 4)
+        lines_of.on_epoch(Epoch(number, {**EPOCH.metrics, "epoch_seconds": 20.0 if number == 1 else 5.0}))
+    # 3 s after the first of four batches: 4 s an epoch; then the second epoch's own 5 s
+    assert [line.partition("0.0001  ")[2] for line in lines] == ["up to 48 s left", "up to 55 s left"]

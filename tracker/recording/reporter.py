@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -124,22 +125,42 @@ class SayOnce:
 
 
 class EpochLines:
-    """Logs a line an epoch, with an upper limit of the time left if `time_left`."""
+    """Logs a line an epoch, with an upper limit of the time left if `time_left`.
 
-    def __init__(self, log: Callable[[str], None], limit: int, *, time_left: bool = False) -> None:
+    The first batch waits for the network to be compiled, so that of the first epoch only the time after it counts.
+    """
+
+    def __init__(
+        self,
+        log: Callable[[str], None],
+        limit: int,
+        *,
+        time_left: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._log = log
         self._limit = limit
         self._time_left = time_left
+        self._clock = clock
+        self._is_first = True
+        self._compiled: tuple[float, int] | None = None  # when the first batch was done, of how many of the epoch
 
     def on_batch(self, done: int, total: int) -> None:
-        """Ignore a batch."""
+        """Note when the first batch is done."""
+        if self._is_first and done == 1 < total:
+            self._compiled = self._clock(), total
 
     def on_epoch(self, epoch: Epoch) -> None:
         """Log an epoch."""
-        seconds = (self._limit - epoch.number) * epoch.metrics["epoch_seconds"]
+        each = epoch.metrics["epoch_seconds"]
+        if self._is_first and self._compiled:
+            since, batches = self._compiled
+            each = min(each, (self._clock() - since) * batches / (batches - 1))
+        self._is_first = False
+        seconds = (self._limit - epoch.number) * each
         left = duration(max(1, seconds)).removeprefix("about ")
-        time = f"  up to {left} left" if self._time_left and epoch.number < self._limit else ""
-        self._log(f"epoch {epoch.number}/{self._limit}  {epoch_summary(epoch)}{time}")
+        estimate = f"  up to {left} left" if self._time_left and epoch.number < self._limit else ""
+        self._log(f"epoch {epoch.number}/{self._limit}  {epoch_summary(epoch)}{estimate}")
 
 
 def epoch_summary(epoch: Epoch) -> str:
