@@ -6,10 +6,11 @@ whether that may be run, the caller decides.
 
 from __future__ import annotations
 
+import re
 import tempfile
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tracker.training.networks import Network
+
+_OPERATION = re.compile(r"'tf\.(\w+)' op")  # of TensorFlow, in an error of its converter
 
 
 def load_model(content: bytes, find_code: Callable[[], Network]) -> keras.Model:
@@ -59,18 +62,45 @@ def export_model(model: keras.Model, form: Literal["litert", "onnx"], ending: st
     Raises
     ------
     TrainingError
-        If Keras can't convert it, or a library for that is missing.
+        If Keras can't convert it, TFLite alone can't run it, or a library for that is missing.
     """
     _, *shape = model.input_shape
+    options: dict[str, Any] = {}
+    if form == "litert" and keras.config.backend() == "tensorflow":  # PyTorch's exporter needs and takes none of it
+        from tensorflow.lite.python.convert import OpsSet
+
+        model, options = _unrolled(model), {"target_spec": {"supported_ops": [OpsSet.TFLITE_BUILTINS]}}
     with tempfile.TemporaryDirectory(prefix="tracker-") as folder, without_notices(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         file = Path(folder, f"model{ending}")
         try:
             model.predict_on_batch(np.zeros((1, *shape), np.float32))  # Keras only exports what was called once
-            model.export(file, format=form, verbose=False)
+            model.export(file, format=form, verbose=False, **options)
         except Exception as error:
+            if lacking := sorted({*_OPERATION.findall(str(error))} if options else ()):
+                raise TrainingError(f"TFLite lacks what its layers use ({', '.join(lacking)})") from error
             raise _unfit(error, "Keras cannot export it") from error
         return file.read_bytes()
+
+
+def _unrolled(model: keras.Model) -> keras.Model:
+    """Return a model whose recurrent layers are one operation after the other: TFLite alone runs no loop of theirs."""
+    recurrent = (keras.layers.RNN, keras.layers.Bidirectional)
+
+    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if not isinstance(layer, recurrent):
+            return layer
+        config = layer.get_config()
+        for one in (config, *(config[name]["config"] for name in ("layer", "backward_layer") if config.get(name))):
+            if "unroll" in one:
+                one["unroll"] = True
+        return type(layer).from_config(config)
+
+    if not any(isinstance(layer, recurrent) for layer in model.layers):
+        return model
+    unrolled = keras.models.clone_model(model, clone_function=copy)
+    unrolled.set_weights(model.get_weights())
+    return unrolled
 
 
 def _unfit(error: Exception, what: str = "Keras cannot load it") -> TrainingError:
