@@ -12,9 +12,9 @@ from tracker.errors import TrackerError
 from tracker.journal.reader import read
 from tracker.journal.writer import JournalWriter
 from tracker.recording.changes import delete_run, rename_run, tag_run
-from tracker.recording.stores import journals_folder, load_runs
+from tracker.recording.stores import journals_folder, load_runs, run_from_journal
 from tracker.recording.uploader import repair_store, send
-from tracker.runs.events import Ended, EpochDone
+from tracker.runs.events import Ended, EpochDone, Renamed
 from tracker.store import store_at
 
 if TYPE_CHECKING:
@@ -66,6 +66,14 @@ class TestOwnRun:
         assert read(journal.folder).name == "baseline"
         assert not read(journal.folder).unsent
         assert not reporter.warnings
+
+    def test_a_change_comes_after_one_that_is_not_uploaded_yet(self, store: Store, journal: Journal) -> None:
+        with JournalWriter.reopen(journal.folder) as writer:
+            writer.append(Renamed("baseline"))
+        tag_run("baseline", {"reviewed": True}, store, "tracker", Collected())
+        assert shown(store)["baseline"]["reviewed"] == "true"
+        assert run_from_journal(read(journal.folder)).tags["reviewed"] == "true"
+        assert not read(journal.folder).unsent
 
     def test_a_deleted_run_stays_deleted_where_the_store_is_rebuilt(self, store: Store, journal: Journal) -> None:
         run_id = delete_run("mine", store, "tracker", Collected())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,7 +43,7 @@ def logged_runs(target: LogTarget) -> Mapping[str, list[Run]]:
         waiting = journals
     kept = journals_for(target.store, waiting).where(lambda one: one.started.experiment == target.experiment)
     ids = {name for journal in kept for name in journal.ids}
-    runs = [replace(run_from_journal(journal), journal_id=journal.id) for journal in kept if counts(journal)]
+    runs = [run_from_journal(journal) for journal in kept if counts(journal)]
     runs += [run for run in stored if not ids & {*run.ids}]
     by_key: dict[str, list[Run]] = defaultdict(list)
     for run in runs:

@@ -281,7 +281,7 @@ def run_from_journal(journal: Journal) -> Run:
     run = run_of_journal(journal.events, journal.folder / ARTIFACTS, run_id, status)
     unsent = {UNSENT_TAG: "true"} if journal.unsent else {}
     host = {HOST_TAG: journal.owner.host} if is_elsewhere and journal.owner else {}
-    return replace(run, tags={**run.tags, **unsent, **host})
+    return replace(run, tags={**run.tags, **unsent, **host}, journal_id=journal.id)
 
 
 def interrupted_message(
