@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.builders import STARTED, send_run
-from tracker.errors import TrackerError
+from tracker.errors import DataError, TrackerError
 from tracker.recording.stores import (
     data_path,
     data_tag,
@@ -17,8 +17,11 @@ from tracker.recording.stores import (
     load_runs,
     model_param,
     model_path,
+    moved_data,
+    unread_data,
     where_from,
 )
+from tracker.runs import DataPlan
 from tracker.store import store_at
 
 if TYPE_CHECKING:
@@ -133,6 +136,26 @@ class TestDataTag:
 
 
 class TestDataPath:
+    def test_data_that_was_moved_is_read_from_its_new_place(self, tmp_path: Path) -> None:
+        plan = DataPlan(audio_root="sounds")
+        assert moved_data("genres.csv", tmp_path, plan, Path("new.csv")) == (Path("new.csv"), plan)
+        assert moved_data("genres.csv", tmp_path, plan, None) == (Path("genres.csv"), plan)
+        assert moved_data("demo", tmp_path, plan, None) == (None, plan)
+        missing = DataError("there is nothing")
+        assert unread_data(missing, Path("genres.csv"), None).endswith("moved, give its new path with --data")
+        assert unread_data(missing, Path("new.csv"), Path("new.csv")) == "there is nothing"
+
+    def test_data_of_a_library_that_was_moved_is_a_new_folder_of_audio(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        name, plan = "mirdata:gtzan_genre", DataPlan(audio_root="/old")
+        there = DataPlan(audio_root=str(tmp_path / "new"))
+        assert moved_data(name, tmp_path, plan, Path("new")) == (Path(name), there)
+        assert moved_data(name, tmp_path, plan, Path(name)) == moved_data(name, tmp_path, plan, None)
+        missing = DataError("there is no copy: give its folder with --audio-root")
+        assert unread_data(missing, Path(name), None) == "there is no copy: give its folder with --data"
+
     def test_data_path_is_relative_to_the_folder_of_the_store(self, tmp_path: Path) -> None:
         (tmp_path / "genres").mkdir()
         assert data_path("genres", tmp_path) == tmp_path / "genres"

@@ -124,7 +124,11 @@ def evaluate(
     split: Annotated[Literal["test"], typer.Option(help="Which clips: those that no run has seen.")] = "test",  # noqa: ARG001
     data: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", show_default="where it was", help="Where the data is now, if it was moved."),
+        typer.Option(
+            metavar="PATH",
+            show_default="where it was",
+            help="Where the data is now, if it was moved, or the local copy of a data set of mirdata or soundata.",
+        ),
     ] = None,
     form: Annotated[Literal["text", "json"], typer.Option("--format", help="A line, or JSON for programs.")] = "text",
     experiment: Experiment = None,

@@ -54,7 +54,7 @@ def read_library(name: str, plan: DataPlan) -> Dataset:
         clips = loader.load_tracks() if library == LIBRARIES[0] else loader.load_clips()
         return clips_of(name, clips.values(), Path(loader.data_home), plan)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise _missing(name, loader.data_home) from error
+        raise _missing(name, loader.data_home, plan) from error
     except (OSError, LookupError, TypeError, AttributeError) as error:
         what = f"{type(error).__name__}: {error}"
         raise DataError(
@@ -75,7 +75,7 @@ def clips_of(name: str, loaded: Iterable[Any], home: Path, plan: DataPlan) -> Da
         path = unicodedata.normalize("NFC", Path(os.path.relpath(file, home)).as_posix())
         rows[path] = file, {column: _text(clip, names, column) for column in _USUAL}
     if not rows:
-        raise _missing(name, home)
+        raise _missing(name, home, plan)
     unlabelled = sum(not row["label"] for _, row in rows.values())
     if unlabelled == len(rows):
         raise DataError(
@@ -106,9 +106,10 @@ def _text(clip: Any, names: Mapping[str, str], column: str) -> str:
     return ""
 
 
-def _missing(name: str, home: object) -> DataError:
+def _missing(name: str, home: object, plan: DataPlan) -> DataError:
     library, _, called = name.partition(":")
+    given = f", data_home={str(home)!r}" if plan.audio_root else ""
     return DataError(
         f'there is no copy of {name} in {home}; download it with `python -c "import {library}; '
-        f"{library}.initialize('{called}').download()\"`, or give its folder with --audio-root"
+        f"{library}.initialize('{called}'{given}).download()\"`, or give its folder with --audio-root"
     )

@@ -22,7 +22,7 @@ from tracker.recording.changes import journal_of
 from tracker.recording.kept_model import called, open_model
 from tracker.recording.resume import clips_changed, refuse_alive, send_change
 from tracker.recording.script_run import TEST, scores
-from tracker.recording.stores import data_path
+from tracker.recording.stores import moved_data, unread_data
 from tracker.recording.train import DATASET_TAG, SPLIT_TAG, read_data
 from tracker.runs import Predictions, data_plan_of, is_resumable, key_of_test_clips, split_of
 from tracker.runs.events import Attached, Measured, Tagged
@@ -163,13 +163,14 @@ def _check_has_test(run: Run) -> None:
 def _prepared(kept: KeptModel, data: Path | None, reporter: Reporter) -> Prepared:
     """Return the run's data, divided as it was; raises `TrackerError` if that isn't what it was trained on."""
     run, store = kept.run, kept.store
+    place = None
     try:
-        place = data or data_path(run.tags["tracker.data"], store.folder or Path.cwd())
-        read = read_data(place, kept.spectrogram, reporter, plan=data_plan_of(run.params))
+        place, how = moved_data(run.tags["tracker.data"], store.folder or Path.cwd(), data_plan_of(run.params), data)
+        read = read_data(place, kept.spectrogram, reporter, plan=how)
         prepared = read.divided(plan := split_of(run.params), reporter)
     except (DataError, OSError, ValueError) as error:
-        remedy = "" if data else "; if the data was moved, give its new path with --data"
-        raise TrackerError(f"the test clips of {called(run)} cannot be read: {error}{remedy}") from error
+        reason = unread_data(error, place, data)
+        raise TrackerError(f"the test clips of {called(run)} cannot be read: {reason}") from error
     changed = []
     if prepared.identity[DATASET_TAG] != run.tags.get(DATASET_TAG):
         manifest = manifest_text(prepared.dataset, prepared.split, plan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,15 @@ from tracker.journal.process_lock import resuming
 from tracker.journal.reader import ARTIFACTS, journals, read
 from tracker.journal.writer import JournalWriter
 from tracker.recording.run_writer import ENVIRONMENT, RunWriter
-from tracker.recording.stores import LogTarget, command_on, data_path, journals_folder, model_path, store_of
+from tracker.recording.stores import (
+    LogTarget,
+    command_on,
+    journals_folder,
+    model_path,
+    moved_data,
+    store_of,
+    unread_data,
+)
 from tracker.recording.train import CHECKPOINTS, CODE_TAG, KEEP_GOING_TAG, Recorder, prepare
 from tracker.recording.uploader import send
 from tracker.runs import RunPlan, RunStatus, is_resumable, plan_of
@@ -157,18 +166,17 @@ def refuse_alive(journal: Journal, *, gone: bool = False) -> None:
 def _continue(journal: Journal, target: LogTarget, data: Path | None, model: str | None, reporter: Reporter) -> str:
     start, folder = journal.started, journal.folder.parent.parent
     try:
-        plan, before = _plan(journal, target.store, model), data_path(start.tags["tracker.data"], folder)
+        plan = _plan(journal, target.store, model)
+        place, data_plan = moved_data(start.tags["tracker.data"], folder, plan.data, data)
     except (OSError, ValueError) as error:  # a journal may name a path that no system has
         reason = getattr(error, "strerror", None) or str(error)[:500]
         raise NotResumableError(f"run {start.name} cannot be resumed: {reason}; train it again") from error
     target.store.check_usable()
     prepare_weights(plan.configuration.model, None, reporter.log)
     try:
-        prepared = prepare(data or before, plan, reporter)
+        prepared = prepare(place, replace(plan, data=data_plan), reporter)
     except DataError as error:
-        if data or before is None:
-            raise
-        raise DataError(f"{error}; if the data was moved, give its new path with --data") from error
+        raise DataError(unread_data(error, place, data)) from error
     changed = changes(journal, plan, prepared)
     if changed:
         raise _changed_error(journal, changed)

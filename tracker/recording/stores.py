@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from tracker.journal.reader import Journal
+    from tracker.runs import DataPlan
     from tracker.store import ByEpoch, Store, UnreadableRows
     from tracker.table import TableRuns
 
@@ -377,6 +378,24 @@ def data_path(tag: str, folder: Path) -> Path | None:
     if tag == DEMO:
         return None
     return folder / tag if (folder / tag).exists() else Path(tag)
+
+
+def moved_data(tag: str, folder: Path, plan: DataPlan, given: Path | None) -> tuple[Path | None, DataPlan]:
+    """Return a run's data and how it is read, if it was moved to the place given; None is where it was.
+
+    Of a data set that a library knows by its name, that place is the folder of the local copy.
+    """
+    place = data_path(tag, folder)
+    if given is None or place is None or not is_of_library(str(place)) or is_of_library(str(given)):
+        return given or place, plan
+    return place, replace(plan, audio_root=given.absolute().as_posix())
+
+
+def unread_data(error: Exception, place: Path | None, given: Path | None) -> str:
+    """Return an error about a run's data in the words of commands that take its new place as ``--data``."""
+    if is_of_library(str(place)):
+        return str(error).replace("--audio-root", "--data")
+    return str(error) if given or place is None else f"{error}; if the data was moved, give its new path with --data"
 
 
 def model_param(model: str, store: Store, folder: Path) -> str:
