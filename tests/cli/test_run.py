@@ -118,10 +118,16 @@ class TestDataOptions:
             assert result.status == 1
             assert "--split-lists: c.txt is neither in" in result.err
 
-    def test_two_split_lists_are_refused_as_such(self, tracker: Tracker, genres: Path) -> None:
-        result = tracker("data", "check", genres, "--split-lists", "a.txt", "b.txt", "--fold", "1/5")
+    def test_a_single_split_list_is_refused_as_such(self, tracker: Tracker, genres: Path) -> None:
+        result = tracker("data", "check", genres, "--split-lists", "a.txt", "--fold", "1/5")
         assert result.status == 2
-        assert "--split-lists must be three files, TRAIN VALID TEST, got 'a.txt,b.txt'" in result.err
+        assert "--split-lists must be three files, TRAIN VALID TEST, or two, TRAIN TEST, got 'a.txt'" in result.err
+
+    def test_a_kernel_size_of_a_network_without_is_refused_by_its_flag(self, tracker: Tracker) -> None:
+        result = tracker("run", "--model", "linear", "--kernel", 7)
+        assert result.status == 2
+        expected = "the model linear takes no --kernel, got 7; leave it out, or take a model with kernels of any size: "
+        assert f"{expected}cnn, crnn, resnet" in result.err
 
     def test_options_about_data_need_data_of_ones_own(self, tracker: Tracker) -> None:
         result = tracker("run", "--group-by", "folder:1")

@@ -93,6 +93,14 @@ class TestSplitByLists:
         dataset = split_by_lists(clips(*names, "jazz/b.wav", "jazz/c.wav"), lists)
         assert dataset.notes == ("no file is there for 1 of the 21 clips in train.txt",)
 
+    def test_of_two_lists_the_second_is_the_test_unless_it_is_called_otherwise(self, lists):
+        found = clips("rock/a.wav", "jazz/b.wav", "jazz/c.wav")
+        parts = [{c.path: c.split for c in split_by_lists(found, [lists[0], second]).clips} for second in lists[1:]]
+        assert parts == [
+            {"rock/a.wav": "train", "jazz/b.wav": "validation"},
+            {"rock/a.wav": "train", "jazz/c.wav": "test"},
+        ]
+
 
 class TestColumns:
     @pytest.fixture
@@ -166,7 +174,9 @@ class TestDataPlan:
             ({"columns": "name=file"}, "--columns must be such as"),
             ({"columns": "path=a,path=b"}, "--columns must be such as"),
             ({"columns": "path"}, "got 'path'"),
-            ({"split_lists": "a.txt,b.txt"}, "must be three files"),
+            ({"split_lists": "a.txt"}, "must be three files, TRAIN VALID TEST, or two"),
+            ({"group_by": "artist"}, "finds the same in all paths; did you mean folder:2, or tag:artist?"),
+            ({"group_by": "2"}, "did you mean folder:2?"),
             ({"group_by": "(x"}, "folder:N, tag:NAME or a regular expression"),
             ({"group_by": "folder:0"}, "got 'folder:0'; folders are counted from 1"),
             ({"group_by": "tag:"}, "got 'tag:'"),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracker.contained_files import read_regular
+from tracker.data.manifest import SPLIT_WORDS, split_word
 from tracker.delimited import text_of
 from tracker.errors import DataError
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from tracker.data.dataset import Clip, Dataset, Part
     from tracker.runs import DataPlan
 
-_PARTS: tuple[Part, ...] = ("train", "validation", "test")
 _MOST_STRANGE = 0.1  # fraction of a list's lines that may name no clip: a common copy of GTZAN lacks a file
 
 
@@ -87,9 +87,10 @@ def _tag_reader(name: str) -> Callable[[Clip], str | None]:
 
 
 def split_by_lists(dataset: Dataset, lists: Sequence[Path]) -> Dataset:
-    """Return the listed clips, each in the part of its list: training, validation, test.
+    """Return the listed clips, each in the part of its list: training, validation, test; or training and test.
 
-    A line is a clip's path, or as much of its end as names one clip alone, with or without its ending.
+    Of two lists, the second is of validation clips if its name says so: ``valid.txt``. A line is a clip's path, or as
+    much of its end as names one clip alone, with or without its ending.
 
     Raises
     ------
@@ -99,7 +100,7 @@ def split_by_lists(dataset: Dataset, lists: Sequence[Path]) -> Dataset:
     index = _Index(dataset)
     parts: dict[str, Part] = {}
     notes: list[str] = []
-    for file, part in zip(lists, _PARTS, strict=True):
+    for file, part in zip(lists, _parts(lists), strict=True):
         strange: list[str] = []
         lines = [*_lines(file)]
         for number, line in lines:
@@ -120,6 +121,12 @@ def split_by_lists(dataset: Dataset, lists: Sequence[Path]) -> Dataset:
     left_out = len(dataset.clips) - len(clips)
     notes += [f"left out {left_out:,} of {len(dataset.clips):,} clips, in none of the lists"] if left_out else []
     return replace(dataset, clips=clips, notes=(*dataset.notes, *notes))
+
+
+def _parts(lists: Sequence[Path]) -> tuple[Part, ...]:
+    if len(lists) == 3:
+        return "train", "validation", "test"
+    return "train", "validation" if SPLIT_WORDS.get(split_word(lists[1].stem) or "") == "validation" else "test"
 
 
 class _Index:

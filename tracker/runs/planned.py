@@ -162,9 +162,10 @@ class DataPlan:
         help="The folder that a table's paths are relative to; a file may also lie deeper in it",
     ))  # fmt: skip
     split_lists: str | None = field(default=None, metadata=option(
-        flag="--split-lists", type=str, panel=Panel.DATA, role=Role.SPLIT, metavar="TRAIN VALID TEST", whole=True,
+        flag="--split-lists", type=str, panel=Panel.DATA, role=Role.SPLIT, metavar="TRAIN [VALID] TEST", whole=True,
         longest=_LONGEST_TEXT, words="split lists",
-        help="Three text files, which list the clips of each part, a path a line; a clip in none of them is left out",
+        help="Three text files, which list the clips of each part, a path a line; a clip in none of them is left out. "
+        "Of two, TRAIN TEST, the validation clips are drawn from the first",
     ))  # fmt: skip
     group_by: str | None = field(default=None, metadata=option(
         flag="--group-by", type=str, panel=Panel.DATA, role=Role.SPLIT, metavar="RULE", longest=_LONGEST_TEXT,
@@ -208,12 +209,15 @@ class DataPlan:
 
     @property
     def lists(self) -> tuple[str, ...]:
-        """The paths of the lists of training, validation and test clips; empty if there are none."""
+        """The paths of the lists of training, validation and test clips, or of two parts; empty if there are none."""
         if self.split_lists is None:
             return ()
         lists = tuple(part.strip() for part in self.split_lists.split(","))
-        if len(lists) != 3 or not all(lists):
-            raise ValueError(f"--split-lists must be three files, TRAIN VALID TEST, got {shown(self.split_lists)}")
+        if len(lists) not in (2, 3) or not all(lists):
+            raise ValueError(
+                "--split-lists must be three files, TRAIN VALID TEST, or two, TRAIN TEST, got "
+                f"{shown(self.split_lists)}"
+            )
         return lists
 
     @property
