@@ -157,6 +157,22 @@ class TestColumns:
             ("cat", "here"), ("dog", "here"), ("cat", "there"), ("dog", "there"),
         ]  # fmt: skip
         assert read_dataset(tmp_path, DataPlan(columns="label=folder:1")).classes == ("here", "there")
+        assert read_dataset(tmp_path, DataPlan(columns="group=folder:2")).classes == ("here", "there")
+
+    @pytest.mark.parametrize(("level", "classes"), [(1, ("cat", "dog")), (2, ("ann", "bob"))])
+    def test_the_level_that_is_grouped_by_is_not_that_of_the_classes(self, tmp_path, level, classes):
+        folder = write(tmp_path, *(f"{one}/{other}/a.wav" for one in ("ann", "bob") for other in ("cat", "dog")))
+        with pytest.raises(DataError, match="if these are artists or the like, --group-by folder:2"):
+            read_dataset(folder)
+        dataset = read_dataset(folder, DataPlan(group_by=f"folder:{level}"))
+        assert dataset.classes == classes
+        assert [clip.group for clip in dataset.clips] == [clip.path.split("/")[level - 1] for clip in dataset.clips]
+
+    def test_grouping_by_the_classes_is_refused(self, tmp_path):
+        with pytest.raises(
+            DataError, match=r"the sub-folders of .* \(jazz, rock\), which are its classes; give a deep"
+        ):
+            read_dataset(write(tmp_path, "rock/x/a.wav", "jazz/y/b.wav"), DataPlan(group_by="folder:1"))
 
     @pytest.mark.parametrize(
         ("columns", "message"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -177,14 +177,14 @@ def _read_folder(folder: Path, plan: DataPlan, most_files: int | None) -> Datase
     if any(is_noise) and not all(is_noise):
         words = [file for file, noise in zip(listing.audio, is_noise, strict=True) if not noise]
         listing = replace(listing, audio=tuple(words))
-    clips = _clips_in_parts(listing) or clips_by_folder(listing)
+    clips = _clips_in_parts(listing, plan.group_level) or clips_by_folder(listing)
     return Dataset(tuple(clips), notes=notes_on_folders(folder, {steps[0] for steps in listing.steps}))
 
 
 def _read_levels(listing: Listing, plan: DataPlan) -> Dataset:
     """Return the dataset of a folder whose levels of sub-folders are said."""
-    levels = plan.levels
-    if levels.keys() != plan.column_names.keys() or "label" not in levels:
+    levels = plan.levels if 1 in plan.levels.values() else {"label": 1} | plan.levels
+    if plan.levels.keys() != plan.column_names.keys() or "label" not in levels:
         raise DataError(
             f"{listing.folder} is a folder without a table, so --columns must say which level of sub-folders is the "
             f"class, such as label=folder:1, got {plan.columns}"
@@ -198,10 +198,11 @@ def _read_levels(listing: Listing, plan: DataPlan) -> Dataset:
     return Dataset(tuple(_clips(listing, {name: level - 1 for name, level in levels.items()})))
 
 
-def _clips_in_parts(listing: Listing) -> list[Clip] | None:
+def _clips_in_parts(listing: Listing, group_level: int | None) -> list[Clip] | None:
     """Return the clips if folders are parts of the data and those in them or above them are the classes.
 
-    None if there are no such folders; refuses those whose classes are not in them.
+    None if there are no such folders; refuses those whose classes are not in them. `group_level` is what a user groups
+    by, which is therefore not the level of the classes.
     """
     inside: dict[str, set[str]] = defaultdict(set)
     for steps in listing.steps:
@@ -212,6 +213,8 @@ def _clips_in_parts(listing: Listing) -> list[Clip] | None:
     is_deep = "" not in below and len(below) > 1
     if len(names) < 2:
         return None
+    if group_level == 1:
+        return _clips_of_groups(listing, inside)
     if is_deep and (_are_split(names) or _are_folds(names)):
         return _clips(listing, {"label": 1, "split": 0, "fold": 0})
     if is_deep and (_are_split(below) or _are_folds(below)):
@@ -220,9 +223,9 @@ def _clips_in_parts(listing: Listing) -> list[Clip] | None:
         raise _parts_error(listing, names, "are parts of a split, not classes")
     if _are_folds(names) or _are_shards(names):
         raise _parts_error(listing, names, "are numbered parts of the data, not classes")
-    if is_deep and (same := _same_folders(listing, inside)):
+    if is_deep and group_level is None and (same := _same_folders(listing, inside)):
         what = f"all hold the same sub-folders {_some(sorted(same))}, so these may be the classes instead"
-        raise _parts_error(listing, names, what)
+        raise _parts_error(listing, names, what, ", or if these are artists or the like, --group-by folder:2")
     return None
 
 
@@ -235,6 +238,18 @@ def _same_folders(listing: Listing, inside: Mapping[str, set[str]]) -> set[str]:
         if len(found) > 1 and all(found in (inside[name], innermost[name]) for name in inside):
             return found
     return set()
+
+
+def _clips_of_groups(listing: Listing, inside: Mapping[str, Collection[str]]) -> list[Clip]:
+    """Return the clips of a folder whose sub-folders are groups, each with the classes in it."""
+    below = Counter(name for names in inside.values() for name in names)
+    if "" in below or max(below.values()) < 2:
+        raise DataError(
+            f"--group-by folder:1 groups by the sub-folders of {listing.folder} ({_some(sorted(inside))}), which are "
+            "its classes; give a deeper level, such as folder:2, or a regular expression that finds in a path what "
+            "some clips of a class share"
+        )
+    return _clips(listing, {"label": 1})
 
 
 def _clips(listing: Listing, places: Mapping[str, int]) -> list[Clip]:
@@ -273,13 +288,13 @@ def _are_shards(names: Sequence[str]) -> bool:
     return all(name.isdecimal() for name in names) and any(len(name) > 1 for name in names)
 
 
-def _parts_error(listing: Listing, names: Sequence[str], what: str) -> DataError:
+def _parts_error(listing: Listing, names: Sequence[str], what: str, otherwise: str = "") -> DataError:
     tables = _tables_near(listing)
     where = f"the labels may be in {_some(tables)}; " if tables else ""
     return DataError(
         f"the sub-folders of {listing.folder} ({_some(names)}) {what}; {where}"
         "list the clips in a manifest (path,label,split,fold), or say which level of folders is the class: "
-        "--columns label=folder:2"
+        f"--columns label=folder:2{otherwise}"
     )
 
 

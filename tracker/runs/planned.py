@@ -141,6 +141,7 @@ COLUMNS = ("path", "label", "group", "split", "fold")  # of a table of clips
 _LONGEST_TEXT = 500  # characters of an option that is text
 _LEVEL = re.compile(r"folder:([1-9][0-9]?)")
 _TAG = "tag:"
+_WORD = re.compile(r"[\w -]+")  # that finds nothing but itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,10 @@ class DataPlan:
             expected = f"--group-by must be folder:N, tag:NAME or a regular expression, got {shown(self.group_by)}"
             if self.group_by.startswith(("folder:", _TAG)):
                 raise ValueError(f"{expected}; folders are counted from 1, tags are words such as artist")
+            if _WORD.fullmatch(self.group_by):
+                raise ValueError(
+                    f"{expected}, which finds the same in all paths; did you mean {_guess(self.group_by)}?"
+                )
             try:
                 re.compile(self.group_by)
             except re.error as error:
@@ -231,6 +236,13 @@ class DataPlan:
         """The tag that clips are grouped by."""
         name = (self.group_by or "").removeprefix(_TAG)
         return name if self.group_by == f"{_TAG}{name}" and name.isidentifier() else None
+
+
+def _guess(word: str) -> str:
+    """Return what a person may mean who groups clips by a word alone."""
+    if word.isdecimal():
+        return f"folder:{int(word) or 1}"
+    return "folder:2" if word.lower() in ("folder", "directory", "dir") else f"folder:2, or tag:{word.lower()}"
 
 
 def is_of_library(data: str) -> bool:
