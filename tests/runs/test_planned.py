@@ -14,6 +14,7 @@ from tracker.runs import (
     Fold,
     OfNetwork,
     Plateau,
+    Range,
     RunPlan,
     SpecAugment,
     Spectrogram,
@@ -168,6 +169,11 @@ class TestFeaturesOfANetwork:
     def test_other_features_are_refused(self) -> None:
         with pytest.raises(ValueError, match="the model cnn needs --sr 16000, got 44100; leave out --sr, or take"):
             plan_with({"sr": 44_100}, self.NEEDS)
+
+
+def test_a_kernel_size_that_a_network_does_not_take_is_refused() -> None:
+    with pytest.raises(ValueError, match="--kernel must be 5 to 9 for the model cnn, got 11"):
+        plan_with({"kernel_size": 11}, OfNetwork(kernel_sizes=Range(least=5, most=9)))
 
 
 def usual() -> dict[str, str]:

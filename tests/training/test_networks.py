@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tracker.errors import TrainingError
+from tracker.runs import Range
 from tracker.training.networks import (
     NETWORKS,
     NetworkOption,
     find_network,
     hidden_file,
-    network_features,
     network_names,
     network_options,
     parse_options,
@@ -355,9 +355,20 @@ class TestParse:
         assert str(caught.value) == f"option width must be {words}, got {text!r}"
 
 
+class TestKernelSizes:
+    @pytest.mark.parametrize(
+        ("declared", "sizes"),
+        [("int, 1 to 9", Range(least=1, most=9)), ("int, 5", Range(least=5, most=5)), ("int", Range())],
+    )
+    def test_they_are_those_of_the_docstring(self, tmp_path, declared, sizes):
+        words = f'"""Build.\n\n    Parameters\n    ----------\n    kernel_size : {declared}\n        Its size.\n    """'
+        (tmp_path / "net.py").write_text(f"def build(input_shape, n_classes, *, kernel_size: int = 3):\n    {words}\n")
+        assert parse_options(str(tmp_path / "net.py"), {}).kernel_sizes == sizes
+
+
 class TestReadFeatures:
     def test_a_network_without_any_needs_none(self):
-        assert network_features("cnn") == ()
+        assert parse_options("cnn", {}).features == ()
 
     def test_what_a_file_declares_is_returned(self):
         source = 'FEATURES: dict[str, object] = {"sr": 16_000, "n_mels": 96}\n'

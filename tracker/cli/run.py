@@ -19,7 +19,7 @@ from tracker.cli.console import ConsoleReporter, log, print_result
 from tracker.cli.followed import train_opened
 from tracker.cli.options import JOBS, from_table, parsed_by, store_at, whole_number
 from tracker.errors import TrackerError
-from tracker.runs import RUN_OPTIONS, Configuration, OfNetwork, Panel, plan_with, plans_under
+from tracker.runs import RUN_OPTIONS, Configuration, Panel, plan_with, plans_under
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -183,14 +183,13 @@ def title_of(model: str) -> str:
 
 def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[str, OptionValue], ...]) -> int:
     """Train the plans that a command line describes."""
-    from tracker.training.networks import network_features
+    from tracker.training.networks import of_network
 
     note = values["note"]
     if note and len(note) > _LONGEST_NOTE:
         context.fail(f"--note must be at most {_LONGEST_NOTE} characters, got {len(note)}")
     try:
-        network = OfNetwork(own, network_features(values["model"]))
-        plans = plans_under(plan_with(values, network), values["seeds"])
+        plans = plans_under(plan_with(values, of_network(values["model"], own)), values["seeds"])
     except ValueError as error:
         context.fail(str(error))
 

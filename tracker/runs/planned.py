@@ -607,6 +607,8 @@ class OfNetwork:
 
     options: tuple[tuple[str, OptionValue], ...] = ()  # its own, sorted by name
     features: tuple[tuple[str, OptionValue], ...] = ()  # settings of the features that it needs
+    kernel_sizes: Range = field(default_factory=Range)  # that it takes
+    instead: tuple[str, ...] = ()  # the networks whose kernel size can be chosen, if its own can't
 
 
 DEFAULT_EXPERIMENT = "tracker"
@@ -711,6 +713,7 @@ def plan_with(values: Mapping[str, object], network: OfNetwork | None = None) ->
     fraction = LOGGED_OPTIONS["validation_fraction"]
     if typed.get("fold") and typed.get(fraction.name, fraction.default) != fraction.default:
         raise ValueError("give --fold or --validation-fraction, not both: a fold is validated on as a whole")
+    _check_kernel(typed, network)
     return RunPlan(
         _made(Configuration, typed, options=network.options),
         **_among(RunPlan, typed),
@@ -718,6 +721,20 @@ def plan_with(values: Mapping[str, object], network: OfNetwork | None = None) ->
         spectrogram=_spectrogram(typed, network),
         data=_made(DataPlan, typed),
     )
+
+
+def _check_kernel(typed: Mapping[str, object], network: OfNetwork) -> None:
+    """Refuse a kernel size that the network doesn't take; the default is its own business."""
+    entry, model = LOGGED_OPTIONS["kernel_size"], typed.get("model", Configuration().model)
+    size: Any = typed.get(entry.name, entry.default)
+    if size == entry.default or size in network.kernel_sizes:
+        return
+    if network.instead:
+        raise ValueError(
+            f"the model {model} takes no {entry.flag}, got {size}; leave it out, or take a model with kernels of any "
+            f"size: {', '.join(network.instead)}"
+        )
+    raise ValueError(f"{entry.flag} must be {network.kernel_sizes} for the model {model}, got {size}")
 
 
 def _spectrogram(typed: Mapping[str, object], network: OfNetwork) -> Spectrogram:

@@ -42,7 +42,7 @@ from tracker.runs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 USER_FOLDER = Path("models")  # in the working folder: its modules are networks beside the built-in ones
 
@@ -148,20 +148,6 @@ def network_options(name: str) -> tuple[NetworkOption, ...]:
     return read_options(shown, _read(file))
 
 
-def network_features(name: str) -> tuple[tuple[str, OptionValue], ...]:
-    """Return the settings of the features that a network needs, given by its name or the path of its file.
-
-    Raises
-    ------
-    ValueError
-        If there is no such network.
-    TrainingError
-        If its file isn't as it must be.
-    """
-    file, shown = _locate(name)
-    return read_features(shown, _read(file))
-
-
 def parse_options(name: str, given: Mapping[str, str]) -> OfNetwork:
     """Return every option of a network with the value given or else its default, and the features that it needs.
 
@@ -180,7 +166,41 @@ def parse_options(name: str, given: Mapping[str, str]) -> OfNetwork:
         hint = f"did you mean {near[0]}?" if near else f"its options: {listed}"
         raise ValueError(f"the model {name} has no option {unknown!r}; {hint}")
     values = tuple((o.name, o.parse(given[o.name]) if o.name in given else o.default) for o in options)
-    return OfNetwork(values, network_features(name))
+    return of_network(name, values)
+
+
+def of_network(name: str, options: tuple[tuple[str, OptionValue], ...]) -> OfNetwork:
+    """Return what a network adds to a plan, given the values of its options.
+
+    Raises
+    ------
+    ValueError
+        If there is no such network.
+    TrainingError
+        If its file isn't as it must be.
+    """
+    file, shown = _locate(name)
+    sizes = _kernel_sizes(shown, source := _read(file))
+    return OfNetwork(options, read_features(shown, source), sizes, _sized_networks() if _is_one(sizes) else ())
+
+
+def _sized_networks() -> tuple[str, ...]:
+    """Return the built-in networks whose kernel size can be chosen."""
+    names = [name for name in network_names() if is_built_in(name)]
+    sizes = {name: _kernel_sizes(shown, _read(file)) for name in names for file, shown in (_locate(name),)}
+    return tuple(name for name in names if not _is_one(sizes[name]))
+
+
+def _is_one(sizes: Range) -> bool:
+    return sizes.least is not None and sizes.least == sizes.most
+
+
+def _kernel_sizes(shown: str, source: bytes) -> Range:
+    """Return the kernel sizes that a network takes, if its docstring gives them: ``int, 1 to 9``, or one alone."""
+    declared, _ = _entry(_build(shown, source), "kernel_size")
+    alone = [float(part) for part in declared if part.isdecimal()]
+    found = (Range(least=alone[0], most=alone[0]),) if alone else filter(None, map(Range.parse, declared))
+    return next(iter(found), _ANY)
 
 
 def find_network(name: str, allowed: Callable[[Path], bool] = lambda _file: True) -> Network:
@@ -273,16 +293,20 @@ def read_options(shown: str, source: bytes | str) -> tuple[NetworkOption, ...]:
     TrainingError
         If `build` is missing or isn't as it must be.
     """
-    body = _statements(shown, source)
-    build = next((node for node in body if isinstance(node, ast.FunctionDef) and node.name == "build"), None)
-    if build is None:
-        raise TrainingError(f"{shown} has no function `build(input_shape, n_classes, *, kernel_size, ...)`")
+    build = _build(shown, source)
     pairs = zip(build.args.kwonlyargs, build.args.kw_defaults, strict=True)
     parameters = {parameter.arg: (parameter, default) for parameter, default in pairs}
     if not parameters.pop("kernel_size", None):
         raise TrainingError(f"{shown}, line {build.lineno}: `build` must have the keyword-only parameter kernel_size")
-    words = ast.get_docstring(build) or ""
-    return tuple(_option(shown, *parameters[name], words) for name in sorted(parameters))
+    return tuple(_option(shown, *parameters[name], *_entry(build, name)) for name in sorted(parameters))
+
+
+def _build(shown: str, source: bytes | str) -> ast.FunctionDef:
+    body = _statements(shown, source)
+    build = next((node for node in body if isinstance(node, ast.FunctionDef) and node.name == "build"), None)
+    if build is None:
+        raise TrainingError(f"{shown} has no function `build(input_shape, n_classes, *, kernel_size, ...)`")
+    return build
 
 
 def read_features(shown: str, source: bytes | str) -> tuple[tuple[str, OptionValue], ...]:
@@ -386,7 +410,7 @@ def _imported(source: bytes, folder: Path) -> list[Path]:
     return [*filter(Path.is_file, files), *(file for package in packages for file in sorted(package))]
 
 
-def _option(shown: str, parameter: ast.arg, default: ast.expr | None, words: str) -> NetworkOption:
+def _option(shown: str, parameter: ast.arg, default: ast.expr | None, parts: Sequence[str], text: str) -> NetworkOption:
     name, place = parameter.arg, f"{shown}, line {parameter.lineno}: option {parameter.arg} of `build`"
     kind = TYPES.get(ast.unparse(parameter.annotation)) if parameter.annotation else None
     value = _default(default, kind)
@@ -396,16 +420,21 @@ def _option(shown: str, parameter: ast.arg, default: ast.expr | None, words: str
         )
     if taken := reserved_for(name):
         raise TrainingError(f"{place} clashes with {taken} of `tracker run`; rename it")
-    entry = re.search(rf"^{name} : (.*)((?:\n    .*)*)", words, re.MULTILINE)  # of a numpydoc docstring
-    if not entry:
+    if not parts:
         return NetworkOption(name, kind, value)
-    declared, text = entry[1], " ".join(entry[2].split()).rstrip(".")
-    parts = [part.strip() for part in declared.split(",")]
     limits = ", ".join(parts[1:] if parts[0] == kind.__name__ else parts)
     text = f"{text}{f' ({limits})' if limits else ''}".strip()
     text += "." if text else ""
     ranges = filter(None, map(Range.parse, parts))
     return NetworkOption(name, kind, value, text, next(ranges, _ANY) if kind in (int, float) else _ANY)
+
+
+def _entry(build: ast.FunctionDef, name: str) -> tuple[list[str], str]:
+    """Return what the docstring says of a parameter: its type and range, part by part, and its sentence."""
+    entry = re.search(rf"^{name} : (.*)((?:\n    .*)*)", ast.get_docstring(build) or "", re.MULTILINE)  # numpydoc
+    if not entry:
+        return [], ""
+    return [part.strip() for part in entry[1].split(",")], " ".join(entry[2].split()).rstrip(".")
 
 
 def _default(node: ast.expr | None, kind: type[OptionValue] | None) -> OptionValue | None:
