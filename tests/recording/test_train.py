@@ -9,7 +9,7 @@ import pytest
 
 from tests.builders import write_tone
 from tests.running import Collected
-from tracker.recording.train import prepare
+from tracker.recording.train import prepare, warn_of_idle_options
 from tracker.runs import Configuration, Fold, RunPlan, Spectrogram, SplitPlan
 from tracker.runs.facts import Found
 
@@ -28,6 +28,17 @@ def manifest(folder: Path, *rows: tuple[str, str, str]) -> Path:
         lines.append(f"{number}.wav,{'ab'[number % 2]},{group},{split}")
     (folder / "clips.csv").write_text("\n".join(lines) + "\n")
     return folder / "clips.csv"
+
+
+@pytest.mark.parametrize(("features", "warned"), [("logmel", True), ("cqt", False)])
+def test_a_window_longer_than_a_segment_is_warned_of(features: str, *, warned: bool) -> None:
+    spectrogram = Spectrogram(features) if features == "cqt" else Spectrogram(features, n_fft=65_536)
+    reporter = Collected()
+    warn_of_idle_options(
+        RunPlan(Configuration(segment_s=0.05 if features == "cqt" else 1.0), spectrogram=spectrogram), reporter
+    )
+    start = "a window of --n-fft 65536 lasts 2.97 s, longer than a segment of 1 s, so a segment's frames hardly differ"
+    assert [warning.startswith(start) for warning in reporter.warnings] == [True] * warned
 
 
 @pytest.mark.usefixtures("work")

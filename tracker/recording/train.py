@@ -378,7 +378,7 @@ def located_plans(plans: Sequence[RunPlan], data: Path | None) -> list[RunPlan]:
 def warn_of_idle_options(plan: RunPlan, reporter: Reporter) -> None:
     """Warn of a patience that is too long ever to act, and if early stopping ends the run before a plateau can act.
 
-    So it does of an own network that a built-in one of the same name hides.
+    So it does of an own network that a built-in one of the same name hides, and of a window longer than a segment.
     """
     configuration, epochs = plan.configuration, plan.configuration.epochs
     if hidden := hidden_file(configuration.model):
@@ -403,6 +403,13 @@ def warn_of_idle_options(plan: RunPlan, reporter: Reporter) -> None:
         reporter.warn(
             f"a plateau with a patience of {plateau.patience} cannot act in a run of at most {epochs} epochs: give "
             "it a shorter patience or more --epochs"
+        )
+    window, segment = plan.spectrogram.window_s, configuration.segment_s
+    if window > segment:
+        reporter.warn(
+            f"a window of --n-fft {plan.spectrogram.n_fft} lasts {number_text(round(window, 2))} s, longer than a "
+            f"segment of {number_text(segment)} s, so a segment's frames hardly differ, and hear what is around it: "
+            "give a shorter --n-fft or a longer --segment"
         )
 
 

@@ -390,6 +390,11 @@ class Spectrogram:
             return (0.0,) * self.height
         return (FLOOR_DB,) * self.height
 
+    @property
+    def window_s(self) -> float:
+        """The length of a window of the Fourier transform, in seconds; 0 if there is none."""
+        return 0.0 if "n_fft" in self.kind.ignores else self.n_fft / self.sr
+
     def frames(self, seconds: float) -> int:
         """Return how many frames a stretch of `seconds` spans, at least 1."""
         return max(1, round(seconds * self.sr / self.hop_length))
