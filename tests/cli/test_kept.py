@@ -98,7 +98,7 @@ class TestPredict:
     ) -> None:
         (tmp_path / "empty").mkdir()
         (tmp_path / "text.wav").write_text("text")
-        given = [str(tmp_path / "empty"), str(tmp_path / "text.wav"), "genres", "none.wav"]
+        given = [str(tmp_path / "empty"), str(tmp_path / "text.wav"), "genres", "none.wav", "./genres/low1.wav"]
         monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(given) + "\n"))
         result = here("predict", "-", "--format", "csv", "--plot", tmp_path / "over.svg")
         assert result.status == 1

@@ -170,7 +170,7 @@ def predict_files(files: Sequence[str], run: Run, store: Store, reporter: Report
 
 def _listed(files: Iterable[str]) -> tuple[list[str], list[tuple[str, str]]]:
     """Return all files, each once, those of folders among them; and the folders that have none, with the reason."""
-    listed: dict[str, None] = {}
+    listed: dict[str, str] = {}  # as it was given, by the path itself
     faults: list[tuple[str, str]] = []
     for name in files:
         try:
@@ -180,8 +180,9 @@ def _listed(files: Iterable[str]) -> tuple[list[str], list[tuple[str, str]]]:
             continue
         if inside == ():
             faults.append((name, "a folder without audio"))
-        listed |= dict.fromkeys([name] if inside is None else map(os.fspath, inside))
-    return [*listed], faults
+        for file in [name] if inside is None else map(os.fspath, inside):
+            listed.setdefault(os.fspath(Path(file)), file)
+    return [*listed.values()], faults
 
 
 def _predicted(
