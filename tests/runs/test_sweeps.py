@@ -122,6 +122,16 @@ class TestPlan:
     def test_splits_repeat_a_configuration(self) -> None:
         assert SweepPlan(grid={"split_seed": (0, 1, 2)}, seeds=(0, 1)).repetitions == 6
 
+    def test_a_setting_of_one_of_several_features_is_left_out_of_the_others(self) -> None:
+        grid = {"features": ("logmel", "mfcc"), "n_mfcc": (13, 40)}
+        runs = SweepPlan(grid=grid, seeds=(0, 1)).runs(options_of_network)
+        assert [(run.spectrogram.features, run.spectrogram.n_mfcc) for run in runs[:3]] == [
+            ("logmel", 20), ("mfcc", 13), ("mfcc", 40),
+        ]  # fmt: skip
+        assert len(runs) == 6
+        with pytest.raises(ValueError, match="--n-mfcc 13 changes nothing with --features logmel"):
+            SweepPlan(grid={**grid, "features": ("logmel",)}).runs(options_of_network)
+
     @pytest.mark.parametrize(
         ("plan", "message"),
         [

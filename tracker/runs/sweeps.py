@@ -24,7 +24,17 @@ from tracker.runs.options import (
     shown,
     value_text,
 )
-from tracker.runs.planned import LOGGED_OPTIONS, RUN_OPTIONS, SEEDS, Configuration, Fold, Plateau, RunPlan, plan_with
+from tracker.runs.planned import (
+    KINDS,
+    LOGGED_OPTIONS,
+    RUN_OPTIONS,
+    SEEDS,
+    Configuration,
+    Fold,
+    Plateau,
+    RunPlan,
+    plan_with,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -100,7 +110,8 @@ class SweepPlan:
         Raises
         ------
         ValueError
-            If values don't go together, a network lacks an option, or two configurations are the same.
+            If values don't go together, a network lacks an option, or two configurations are the same. Of several
+        features, those that a setting changes nothing with are trained once without it.
         """
         by_role = {role: _combinations(self.grid, role) for role in (Role.CONFIGURATION, Role.SPLIT)}
         folds = [{"fold": Fold(k + 1, self.folds)} for k in range(self.folds)] if self.folds else [{}]
@@ -109,17 +120,27 @@ class SweepPlan:
         for seed, split, fold, (place, base), levels in product(
             self.seeds, by_role[Role.SPLIT], folds, enumerate(self.configurations), by_role[Role.CONFIGURATION]
         ):
+            given = {**base, **levels, **split, **fold, "seed": seed}
+            idle = self._idle(given)
             try:
-                plan = _plan({**base, **levels, **split, **fold, "seed": seed}, parse_options)
+                plan = _plan({name: value for name, value in given.items() if name not in idle}, parse_options)
             except ValueError as error:
                 raise ValueError(f"{self._at(place)}{error}") from error
             key, name = tuple(sorted(plan.params().items())), plan.run_name()
+            if key in plans and idle:
+                continue
             if key in plans:
                 raise ValueError(
                     f"{self._at(place)}a configuration is given twice{self._since(first[key], place)}: {name}"
                 )
             plans[key], first[key] = plan, place
         return tuple(plans.values())
+
+    def _idle(self, given: Mapping[str, Value]) -> list[str]:
+        """Return what is given that changes nothing with one of the several features that are trained."""
+        kinds = self.grid.get("features", ())
+        ignored = KINDS[str(given["features"])].ignores if len(kinds) > 1 else ()
+        return [name for name in ignored if name in given]
 
     def _at(self, place: int) -> str:
         """Return what an error about a configuration begins with."""
