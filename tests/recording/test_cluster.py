@@ -109,10 +109,15 @@ def joining_of(work: Path, *, offline: bool = True) -> Joining:
 
 
 def trained(
-    joining: Joining, train: Callable[..., RunOutcome], cluster: Workers | None = None, *, shared: bool = True
+    joining: Joining,
+    train: Callable[..., RunOutcome],
+    cluster: Workers | None = None,
+    *,
+    shared: bool = True,
+    said: Collected | None = None,
 ) -> tuple[dict[str, RunOutcome], Collected]:
     """Train three runs, and return what came of each by its name, and what was said."""
-    said = Collected()
+    said = said or Collected()
     tasks = [RunTask(key, RunPlan(Configuration(), seed=int(key)), f"s{key}") for key in "012"]
     sweep = ClusterSweep(cluster or Workers(), joining, said, None, lambda _: Joined(has_journals=shared), train)
     return {outcome.name: outcome for outcome in sweep.outcomes(tasks)}, said
@@ -195,10 +200,11 @@ class TestAWorkerThatDoesNotFit:
         assert said.warnings[0].startswith("worker a takes no part from here on: it has tracker 9.9, and this is ")
 
     def test_if_none_fits_that_is_the_end(self, work: Path) -> None:
-        cluster = Workers(["a"])
+        cluster, said = Workers(["a"]), Collected()
         cluster.versions["a"] = "9.9"
         with pytest.raises(TrackerError, match="the only worker at here can't train these runs: it has tracker 9"):
-            trained(joining_of(work), Trainings(), cluster)
+            trained(joining_of(work), Trainings(), cluster, said=said)
+        assert said.warnings == []  # the error says it
 
     def test_it_needs_the_store_the_code_and_the_data(self, work: Path, genres: Path) -> None:
         plan, store = RunPlan(Configuration()), store_at(None, work)

@@ -127,6 +127,7 @@ class ClusterSweep:
     _fit: dict[str, bool] = field(default_factory=dict)  # workers that take part, and whether they have the journals
     _seconds: float = math.inf  # that the last run took
     _unfit: dict[str, str] = field(default_factory=dict)  # why a worker takes no part
+    _refused: list[str] = field(default_factory=list)  # warnings of such workers, until it is known if others are there
     _given: int = 0
     _looked: float = -math.inf
     _is_waiting: bool = False  # for a first worker
@@ -160,6 +161,7 @@ class ClusterSweep:
                     if future not in self._calls:  # its worker was lost
                         continue
                     yield from self._taken(future, is_stopped=is_stopped())
+        self._warn_of_refused()
         if is_stopped():
             raise KeyboardInterrupt
 
@@ -183,8 +185,12 @@ class ClusterSweep:
         self._is_waiting = not there
         if there and not self._calls and self._unfit.keys() >= {*there}:
             at, reasons = f"at {self.cluster.where}", some([*dict.fromkeys(self._unfit[worker] for worker in there)])
+            if len(there) == 1:  # which need not be named, too
+                self._refused.clear()
+            self._warn_of_refused()
             who = f"the only worker {at} can't" if len(there) == 1 else f"none of the {len(there)} workers {at} can"
             raise TrackerError(f"{who} train these runs: {reasons}")
+        self._warn_of_refused()
 
     def _assign(self) -> None:
         """Give each worker that waits a run; some more ahead while runs are short, so that it waits for nobody."""
@@ -265,7 +271,11 @@ class ClusterSweep:
             return
         self._fit.pop(worker, None)
         self._unfit[worker] = reason or ""
-        self.reporter.warn(f"worker {worker} takes no part from here on: {reason}")
+        self._refused.append(f"worker {worker} takes no part from here on: {reason}")
+
+    def _warn_of_refused(self) -> None:
+        while self._refused:
+            self.reporter.warn(self._refused.pop(0))
 
     def _again(self, task: RunTask, why: str | None, call: _Call) -> Iterator[RunOutcome]:
         """Have another worker train what one didn't finish; yield its failure after too many losses."""
