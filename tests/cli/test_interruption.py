@@ -147,7 +147,7 @@ def test_the_ui_answers_on_a_free_port_runs_no_module_of_the_folder_and_takes_it
             assert address != f"http://127.0.0.1:{asked}"
             assert requests.get(f"{address}/health", timeout=30).text == "OK"
             servers = descendants(process.pid)
-            assert len(servers) >= 2
+            assert servers
             process.kill()
             process.wait(60)
     deadline = time.monotonic() + 60

@@ -232,7 +232,7 @@ def serving(location: Location, port: int, on_start: Callable[[str], None] = lam
     """Run MLflow's UI: it answers when the context begins and has ended when it is left.
 
     `on_start` is told its address before. Nearly all of the time until it answers goes into MLflow's imports: 5 s of a
-    processor in ``mlflow server``, and as much again in the process that this starts.
+    processor.
     """
     port = free_port(port)
     argv, environment = ui_command(location, port)
