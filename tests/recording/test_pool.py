@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from concurrent.futures import BrokenExecutor
 
 import pytest
 from joblib import Parallel, delayed
 
+from tracker.recording import pool
 from tracker.recording.pool import Workers, call_in_workers, end_unused_workers, start_workers
 
 
@@ -29,3 +31,11 @@ class TestPool:
     def test_a_worker_that_is_lost_breaks_the_calls(self) -> None:
         with pytest.raises(BrokenExecutor):
             list(call_in_workers(Workers(2, 1, "tensorflow", abs), os._exit, [(1,), (1,)]))
+
+    def test_a_worker_that_is_lost_between_two_calls_is_replaced(self) -> None:
+        workers = Workers(2, 1, "tensorflow", abs)
+        (lost,) = call_in_workers(workers, os.getpid, [()])
+        os.kill(lost, signal.SIGKILL)
+        while not pool._kept[workers]._flags.broken:  # type: ignore[attr-defined]
+            time.sleep(0.01)
+        assert list(call_in_workers(workers, abs, [(-1,)])) == [1]

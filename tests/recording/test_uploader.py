@@ -23,7 +23,15 @@ from tracker.journal.reader import ARTIFACTS, UPLOAD_STATE, read
 from tracker.journal.writer import JournalWriter
 from tracker.recording.reporter import SilentReporter
 from tracker.recording.stores import load_runs, run_names
-from tracker.recording.uploader import JournalProblem, OtherStore, Uploader, UploadResult, repair_store, sync_runs
+from tracker.recording.uploader import (
+    Follower,
+    JournalProblem,
+    OtherStore,
+    Uploader,
+    UploadResult,
+    repair_store,
+    sync_runs,
+)
 from tracker.runs.events import Ended
 from tracker.store import VALIDATION, predictions_csv, store_at
 from tracker.store.location import locate
@@ -154,6 +162,31 @@ class TestUploader:
         assert run.status == "FINISHED"
         assert run.curves["val_loss"].values.tolist() == [1.0, 0.5, 0.25]
         assert not read(writer.folder).unsent
+
+
+@pytest.mark.usefixtures("work")
+class TestFollower:
+    def test_follower_uploads_what_another_process_writes_and_knows_the_id_at_the_end(self) -> None:
+        location, folder = locate(None, Path.cwd()), Path(".tracker").absolute() / uuid4().hex
+        follower = Follower(store_at(None, Path.cwd()), folder, SilentReporter())
+        follower.start()
+        with JournalWriter.create(folder, replace(STARTED, uri=location.uri)) as writer:
+            writer.attach_bytes("notes.txt", b"of the run")
+            for epoch in epochs(1.0, 0.5):
+                writer.append(epoch)
+            writer.append(Ended(START + 9_000, "FINISHED"))
+        known = follower.end()
+        follower.finish()
+        (run,) = read_experiment(location, "tracker").runs
+        assert (run.run_id, run.status, run.curves["val_loss"].values.tolist()) == (known, "FINISHED", [1.0, 0.5])
+        assert not (folder / ARTIFACTS).exists()  # as the store has them
+
+    def test_follower_of_a_journal_that_was_never_begun_ends(self) -> None:
+        follower = Follower(store_at(None, Path.cwd()), Path(".tracker").absolute() / uuid4().hex, SilentReporter())
+        follower.start()
+        assert follower.end() is None
+        follower.finish()
+        assert not follower.is_alive
 
 
 @pytest.mark.usefixtures("work")

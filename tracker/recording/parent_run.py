@@ -6,6 +6,7 @@ Its journal has the id of the plan, so that the same plan continues it, and an u
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from tracker.errors import JournalError, TrackerError
@@ -47,7 +48,9 @@ def parent_run(
         yield failed
         return
     with writer:
-        _send(target, plan)  # first of all, so that the others find it
+        # Beside the training: loading MLflow takes seconds. What is uploaded meanwhile is nested by the last upload.
+        sending = Thread(target=_send, args=(target, plan), name="parent run", daemon=True)
+        sending.start()
         ended = ending(GeneratorExit())  # as if interrupted, whoever takes no more runs
         try:
             yield failed
@@ -61,6 +64,7 @@ def parent_run(
         finally:
             with suppress(JournalError):
                 writer.append(ended)
+            sending.join()
             _send(target, plan)
 
 

@@ -10,7 +10,7 @@ import os
 import signal
 import warnings
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -95,7 +95,9 @@ def call_in_workers(
 def _executor(workers: Workers) -> Executor:
     """Return workers that are there already, or that the first call starts; others are ended."""
     if workers in _kept:
-        return _kept[workers]
+        with suppress(BrokenExecutor):  # if one of them was killed while it had nothing to do
+            _submit(_kept[workers], os.getpid)
+            return _kept[workers]
     for other in [*_kept]:
         _end(other)
     from joblib.externals.loky import ProcessPoolExecutor

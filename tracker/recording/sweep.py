@@ -10,6 +10,7 @@ import os
 import time
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -264,9 +265,11 @@ def open_sweep(
         try:
             there = jobs or (cluster.size if cluster else None)
             named = [_named_plan(of_run, target) for of_run in plans]
+            logged = logged_runs(target)
             if backend == BACKENDS[0] and may_start():
-                _load_ahead(named, target, there)
-            looked = _look(plan, plans, named, data, target, reporter, there, note, keep_going=keep_going, name=name)
+                _load_ahead(named, logged, there)
+            of_plan = (plan, plans, named, data, target, logged, reporter, there, note)
+            looked = _look(*of_plan, keep_going=keep_going, name=name)
             opened = replace(looked, may_start=may_start, backend=backend, cluster=cluster, most=jobs)
             yield opened if backend == BACKENDS[0] else _on_cluster(opened, plans)
         finally:
@@ -275,10 +278,9 @@ def open_sweep(
                 cluster.close()
 
 
-def _load_ahead(named: Sequence[RunPlan], target: LogTarget, jobs: int | None) -> None:
+def _load_ahead(named: Sequence[RunPlan], logged: Mapping[str, Sequence[Run]], jobs: int | None) -> None:
     """Start the worker processes that are certainly needed, so that they load TensorFlow while the data is read."""
-    logged = [run for runs in logged_runs(target).values() for run in runs]
-    at_once = runs_at_once(jobs, surely_missing(named, logged))
+    at_once = runs_at_once(jobs, surely_missing(named, chain.from_iterable(logged.values())))
     if at_once > 1:
         load_workers(at_once, named[0].configuration.keras_backend)
 
@@ -299,6 +301,7 @@ def _look(
     named: Sequence[RunPlan],
     data: Path | None,
     target: LogTarget,
+    logged: Mapping[str, Sequence[Run]],
     reporter: Reporter,
     jobs: int | None,
     note: str | None,
@@ -311,7 +314,6 @@ def _look(
     keys = _keys(named, read, reporter)
     of_keys = zip(keys, named, plans, strict=True)
     tasks = {key: RunTask(key, of_run, name or run_name(given)) for key, of_run, given in of_keys}
-    logged = logged_runs(target)
     best = {key: run for key in tasks if (run := decisive_run(logged.get(key, ()), target))}
     done = {key: run.run_id for key, run in best.items() if run.status is RunStatus.FINISHED}
     running = {key: run for key, run in best.items() if run.status is RunStatus.RUNNING}
@@ -322,9 +324,7 @@ def _look(
     }
     training_plan = TrainingPlan(plan_id(target.experiment, keys), plan.repetitions, plan.is_final)
     at_once = runs_at_once(jobs, len(missing))
-    seconds = expected_seconds(
-        [task.plan for task in missing.values()], [run for runs in logged.values() for run in runs]
-    )
+    seconds = expected_seconds([task.plan for task in missing.values()], [*chain.from_iterable(logged.values())])
     if at_once > 1 and isinstance(plan, SweepPlan):  # a list's order is somebody's
         missing = _longest_first(missing, seconds)
     return Sweep(

@@ -43,6 +43,8 @@ BATCH_INTERVAL_S = 5.0  # between uploads, so that several short epochs share on
 RETRY_PAUSES_S = (2.0, 5.0, 15.0, 60.0)  # after the first failure in a row, the second, and so on
 DRAIN_TIMEOUT_S = 60.0  # that the end of a run waits for a store that accepts nothing: a large artifact takes its time
 QUIET_WAIT_S = 5.0  # how much of that passes without a message
+LOOK_S = 0.05  # between looks whether a run that has ended is in the store
+FOLLOW_POLL_S = 1.0  # between looks whether another process has added to its journal
 LOCK_POLL_S = 1.0  # between checks whether another process, such as `tracker sync`, is still sending the journal
 
 
@@ -343,7 +345,7 @@ class Uploader:
                 return False
             pauses = iter(RETRY_PAUSES_S)
             while not self._closing.is_set():
-                self._grown.wait()
+                self._await_growth()
                 self._grown.clear()
                 if self._try_send(upload):
                     pauses, pause = iter(RETRY_PAUSES_S), BATCH_INTERVAL_S
@@ -353,6 +355,9 @@ class Uploader:
                 self._closing.wait(pause)
             self._try_send(upload)
             return True
+
+    def _await_growth(self) -> None:
+        self._grown.wait()
 
     def _try_send(self, upload: Upload) -> bool:
         try:
@@ -381,3 +386,46 @@ class Uploader:
         if not self._warned:
             self._warned = True
             self._reporter.warn(message)
+
+
+class Follower(Uploader):
+    """Uploads a journal that another process writes, and may have yet to begin."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it is still at work."""
+        return self._thread.is_alive()
+
+    def end(self) -> str | None:
+        """Say that nothing will be added, and return the run's id in the store: soon, or None if it has none yet."""
+        self.close()
+        deadline = time.monotonic() + QUIET_WAIT_S
+        while not (state := read_upload_state(self._folder)):
+            if not self.is_alive or self._warned or time.monotonic() > deadline:
+                return None
+            self._thread.join(LOOK_S)
+        return state.run_id
+
+    def close(self) -> None:
+        """Say that nothing will be added; the rest is uploaded while this process lasts."""
+        self._closing.set()
+        self._grown.set()
+
+    def _await_growth(self) -> None:
+        while not (self._grown.is_set() or self._has_grown()):
+            self._grown.wait(FOLLOW_POLL_S)
+
+    def _has_grown(self) -> bool:
+        try:
+            return (self._folder / JOURNAL).stat().st_size > self._size
+        except OSError:
+            return False
+
+    def _upload_unless_locked(self) -> bool:
+        self._await_growth()
+        if not self._has_grown():
+            return True  # it was never begun
+        is_ours = super()._upload_unless_locked()
+        if is_ours:
+            drop_uploaded_artifacts(self._folder)
+        return is_ours

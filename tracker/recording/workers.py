@@ -1,7 +1,8 @@
 """Where a sweep's runs are trained: here, one after the other, or in worker processes that keep TensorFlow loaded.
 
-A worker reads the data itself, its features from the cache, and logs each run through a journal of its own to the same
-store. A worker that is lost costs what it did since the last finished epoch: its run is continued by another.
+A worker reads the data itself, its features from the cache, and writes each run's journal. A worker process on this
+machine uploads nothing, and so need not load what writes to a store: the sweeping process uploads the journals as they
+grow. A worker that is lost costs what it did since the last finished epoch: its run is continued by another.
 
 An interrupt reaches the sweeping process alone. It asks the workers to stop by a file beside the journals, which they
 look for between batches; a worker whose sweeping process is gone stops by itself.
@@ -20,6 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from tracker.errors import DataError, JournalError, TrackerError
 from tracker.journal.reader import read
@@ -31,6 +33,7 @@ from tracker.recording.resume import BusyRunError, NotResumableError, resume_run
 from tracker.recording.run_writer import RunWriter, one_line
 from tracker.recording.stores import journals_folder
 from tracker.recording.train import ANY_DATA, Recorder, read_data
+from tracker.recording.uploader import Follower
 from tracker.runs.events import Measured, RunStatus
 from tracker.training.networks import is_built_in
 from tracker.training.result import threads
@@ -128,17 +131,15 @@ def train_all(
     another run, which there isn't any more once there wasn't. Raises `KeyboardInterrupt` if it was interrupted.
     """
     todo, losses, epochs = {task.key: task for task in tasks}, 0, 0
-    with stopping_by_signals(work.stop_file, reporter) as is_stopped:
+    with stopping_by_signals(work.stop_file, reporter) as is_stopped, _uploading(work, reporter) as uploads:
         while todo:
             with suppress(BrokenExecutor):
-                for key, outcome in _outcomes(work, [*todo.values()], jobs, may_start):
+                for key, outcome in _outcomes(work, [*todo.values()], jobs, may_start, uploads):
                     losses = 0
                     del todo[key]
                     yield _reported(outcome, reporter)
-            if is_stopped():
-                raise KeyboardInterrupt
-            if not (todo and may_start()):
-                return
+            if is_stopped() or not (todo and may_start()):
+                break
             todo = {task.key: task for task in left([*todo.values()])}
             begun = [task for task in todo.values() if task.interrupted]
             lost = f"{counted(len(begun), 'run')} will be continued by another" if begun else "another takes its place"
@@ -151,6 +152,9 @@ def train_all(
                     del todo[task.key]
                     error = f"its worker was killed {MOST_LOSSES} times: is there enough memory?"
                     yield RunOutcome(task.name, error=error)
+        uploads.finish()
+        if is_stopped():
+            raise KeyboardInterrupt
 
 
 def _reported(outcome: RunOutcome, reporter: Reporter) -> RunOutcome:
@@ -271,8 +275,57 @@ class _Stopping:
         pass
 
 
+class _Uploads:
+    """The uploads of the runs that worker processes train."""
+
+    def __init__(self, work: Work, reporter: Reporter) -> None:
+        self._work = work
+        self._reporter = reporter
+        self._followers: dict[str, Follower] = {}  # by the ids of the journals
+
+    def follow(self, task: RunTask) -> RunTask:
+        """Have a run uploaded as its journal grows, and return its task with the id of a journal that it may begin."""
+        task, target = replace(task, journal=uuid4().hex), self._work.target
+        self._followers = {journal: one for journal, one in self._followers.items() if one.is_alive}
+        for journal in self._journals(task) if not target.offline else ():
+            if journal not in self._followers:
+                self._followers[journal] = Follower(target.store, self._work.journals / journal, self._reporter)
+                self._followers[journal].start()
+        return task
+
+    def ended(self, task: RunTask, outcome: RunOutcome) -> RunOutcome:
+        """Return what came of a run with its id in the store, if that has it by now; the rest is still being sent."""
+        followers = {journal: self._followers.get(journal) for journal in self._journals(task)}
+        ids = {journal: follower.end() for journal, follower in followers.items() if follower}
+        return replace(outcome, run_id=ids.get(str(outcome.run_id)) or outcome.run_id)
+
+    def finish(self) -> None:
+        """Wait until all is uploaded, or the store accepts nothing."""
+        self.close()
+        for follower in self._followers.values():
+            follower.finish()
+
+    def close(self) -> None:
+        """Follow no journal any further."""
+        for follower in self._followers.values():
+            follower.close()
+
+    @staticmethod
+    def _journals(task: RunTask) -> list[str]:
+        return [journal for journal in (task.interrupted, task.journal) if journal]
+
+
+@contextmanager
+def _uploading(work: Work, reporter: Reporter) -> Iterator[_Uploads]:
+    uploads = _Uploads(work, reporter)
+    try:
+        yield uploads
+    finally:
+        uploads.close()
+
+
 def _outcomes(
-    work: Work, tasks: Sequence[RunTask], jobs: int, may_start: Callable[[], bool]
+    work: Work, tasks: Sequence[RunTask], jobs: int, may_start: Callable[[], bool], uploads: _Uploads
 ) -> Iterator[tuple[str, RunOutcome]]:
     """Train runs here or in worker processes; raises `BrokenExecutor` if one of these is lost."""
 
@@ -283,12 +336,16 @@ def _outcomes(
             yield task
 
     if jobs == 1:
-        outcomes: Iterator[tuple[str, RunOutcome]] = ((task.key, train_one(work, task)) for task in waiting())
-        yield from (of_one for of_one in outcomes if not of_one[1].is_interrupted)
+        outcomes = ((task, train_one(work, task)) for task in waiting())
+        yield from ((task.key, outcome) for task, outcome in outcomes if not outcome.is_interrupted)
         return
     workers = _workers(jobs, tasks[0].plan.configuration.keras_backend)
-    outcomes = call_in_workers(workers, _train_in_worker, ((work, task) for task in waiting()))
-    yield from (of_one for of_one in outcomes if not of_one[1].is_interrupted)
+    there = replace(work, target=replace(work.target, offline=True))
+    calls = ((there, uploads.follow(task)) for task in waiting())
+    for task, outcome in call_in_workers(workers, _train_in_worker, calls):
+        uploaded = uploads.ended(task, outcome)
+        if not outcome.is_interrupted:
+            yield task.key, uploaded
 
 
 def load_workers(jobs: int, keras_backend: str) -> None:
@@ -310,11 +367,11 @@ _stopped: set[str] = set()  # in a worker of a cluster: the sweeps that are to s
 is_training = threading.Lock()
 
 
-def _train_in_worker(work: Work, task: RunTask) -> tuple[str, RunOutcome]:
+def _train_in_worker(work: Work, task: RunTask) -> tuple[RunTask, RunOutcome]:
     """Train a run in a worker process."""
     take_device()
     with is_training:
-        return task.key, train_one(work, task)
+        return task, train_one(work, task)
 
 
 def _load(parent: int) -> None:

@@ -20,6 +20,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -341,6 +342,7 @@ def read_features(shown: str, source: bytes | str) -> tuple[tuple[str, OptionVal
     return ()
 
 
+@lru_cache(maxsize=4)
 def _statements(shown: str, source: bytes | str) -> list[ast.stmt]:
     try:
         return ast.parse(source).body
