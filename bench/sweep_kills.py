@@ -103,7 +103,10 @@ def disturb(folder: Path, data: Path, kills: int, rng: Generator) -> tuple[Count
                 break
             time.sleep(LOOK_S)
         if sweep.poll() is None and pids:
-            os.kill(int(rng.choice(pids)), signal.SIGKILL)
+            try:
+                os.kill(int(rng.choice(pids)), signal.SIGKILL)
+            except ProcessLookupError:  # it was just about to end
+                continue
             done[victim] += 1
             print(f"kill {done.total()}: {victim}, after {epochs(folder)} epochs", file=sys.stderr, flush=True)
         elif not sweep.returncode:

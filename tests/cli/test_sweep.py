@@ -79,7 +79,7 @@ class TestBadInput:
         ],
     )
     def test_bad_input_is_one_line(self, tracker: Tracker, genres: Path, words: list[str], message: str) -> None:
-        (genres.parent / "work" / "sweep.toml").write_text("[grid]\nkernel = [0]\n")
+        (genres.parent / "work" / "sweep.toml").write_text("\ufeff[grid]\nkernel = [0]\n", encoding="utf-8")
         result = tracker("sweep", "--data", genres, *words)
         assert (result.status, result.out) == (2, "")
         assert message in result.err.splitlines()[-1]

@@ -115,7 +115,7 @@ class TestPlanWith:
             ({"learning_rate": "fast"}, "learning_rate: the learning rate must be a number, got 'fast'"),
             ({"plateau": (0.3,)}, r"plateau: Plateau must be made of factor and patience, got \(0.3,\)"),
             ({"plateau": ("a", 1)}, r"plateau: Plateau must be made of factor and patience, got \('a', 1\)"),
-            ({"plateau": 0.3}, "plateau: the plateau must be a Plateau, got 0.3"),
+            ({"plateau": 0.3}, "plateau: the plateau must be FACTOR,PATIENCE, such as 0.3,10, got 0.3"),
             ({"seed": -1}, "seed: the seed must be 0 to 4294967295, got -1"),
             ({"kernel_size": 10**6}, "kernel_size: the kernel size must be 1 to 255, got 1000000"),
             ({"seed": 10**5_000}, "seed: the seed must be 0 to 4294967295, got a number of about 5000 digits"),

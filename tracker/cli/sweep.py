@@ -269,7 +269,7 @@ def _read_file(context: typer.Context, file: Path, given: Mapping[str, Any]) -> 
             flag = flags.get(name, f"--{name.replace('_', '-')}")
             context.fail(f"{flag} cannot be given beside {file}: what is trained stands there")
     try:
-        text = read_regular(file).decode("utf-8")
+        text = read_regular(file).decode("utf-8-sig")  # as some editors begin a text
     except FileNotFoundError:
         context.fail(f"there is no file {file}: give a TOML file, {_WRITEUP} or options")
     except UnicodeDecodeError as error:

@@ -212,12 +212,13 @@ class RunOption:
             return
         if issubclass(self.type, Compound):
             if not isinstance(value, self.type):
-                raise ValueError(f"the {self.words} must be a {self.type.__name__}, got {shown(value)}")  # noqa: TRY004
+                form = f"{self.type.metavar}, such as {self.type.example}"
+                raise ValueError(f"the {self.words} must be {form}, got {shown(value)}")  # noqa: TRY004
         elif self.choices and value not in self.choices:
             listed = " or ".join(filter(None, (", ".join(self.choices[:-1]), self.choices[-1])))
             raise ValueError(f"{self.the_quantity} must be {listed}, got {shown(value)}")
         elif not _is_a(value, self.type):
-            raise ValueError(f"{self.the_quantity} must be {_KINDS[self.type]}, got {shown(value)}")
+            raise ValueError(f"{self.the_quantity} must be {_KINDS[self.type]}, got {with_type(value)}")
         elif isinstance(value, int | float):
             check_range(self.the_quantity, value, self.range)
         elif self.longest and isinstance(value, str):
@@ -356,6 +357,11 @@ def shown(value: object) -> str:
     except ValueError:  # for such a number within it
         return f"an object of the type {type(value).__name__}"
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def with_type(value: object) -> str:
+    """Return a value of a wrong type as errors show it: ``3.0``, where 3 would do."""
+    return repr(value) if isinstance(value, float) else shown(value)
 
 
 def _bound_text(bound: float) -> str:

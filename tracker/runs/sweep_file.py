@@ -46,6 +46,7 @@ _TEXTS = ("data", "experiment", "note")
 _OF_COMMAND = {"jobs", "yes", "dry_run", "keep_going", "offline", "tracking_uri", "backend", "address"}
 _KEYS = (*_TEXTS, "seeds", "folds", "final", "base", "grid", "configurations")
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?")
+_BARE = re.compile(r"[\w-]{1,40}")  # a key that needs no quotes
 _IN_SYNTAX_ERROR = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -72,6 +73,10 @@ def parse_sweep(text: str, file: str) -> SweepFile:
         found = _IN_SYNTAX_ERROR.search(str(error))
         line = (int(found[1]) if found[1] else len(text.splitlines())) if found else None
         _fail(file, line, f"it is no TOML: {_IN_SYNTAX_ERROR.sub('', str(error))}", error)
+    except ValueError as error:  # Python reads no number of more than 4,300 digits
+        _fail(file, None, "it has a number of too many digits", error)
+    except RecursionError as error:
+        _fail(file, None, "its lists or tables are nested too deep", error)
     return _Reader(text, file).sweep(document)
 
 
@@ -89,7 +94,7 @@ class _Reader:
                 hint = f"did you mean {near[0]}?" if near else f"it may have {', '.join(_KEYS)}"
                 hint = f"give --{key.replace('_', '-')} on the command line" if key in _OF_COMMAND else hint
                 remedy = f"options stand under [base] or [grid]: move {key} there" if _is_option(key) else hint
-                _fail(self.file, self._line("", key), f"a sweep has no {key}; {remedy}")
+                _fail(self.file, self._line("", key), f"a sweep has no {_named(key)}; {remedy}")
         settings = {name: self._read("", name, document, partial(_text, name)) for name in _TEXTS if name in document}
         final = self._read("", "final", document, _truth) if "final" in document else False
         seeds = self._read("", "seeds", document, seeds_of) if "seeds" in document else (0,)
@@ -180,6 +185,10 @@ class _Reader:
         return start
 
 
+def _named(key: str) -> str:
+    return key if _BARE.fullmatch(key) else shown(key)
+
+
 def _is_key(line: str, key: str) -> bool:
     before, equals, _ = line.partition("=")
     return bool(equals) and before.strip().strip("\"'") == key
@@ -190,8 +199,10 @@ def _is_option(key: str) -> bool:
 
 
 def _text(name: str, given: object) -> str:
-    if not isinstance(given, str) or not given:
-        raise ValueError(f"{name} must be a text, got {shown(given)}")
+    if not isinstance(given, str):
+        raise ValueError(f"{name} must be a text, got {shown(given)}")  # noqa: TRY004  (one kind of error)
+    if not given:
+        raise ValueError(f"{name} is empty: leave it out")
     if longest := next((entry.longest for entry in RUN_OPTIONS if entry.name == name), 0):
         check_line(name, given, longest)
     return given

@@ -23,6 +23,7 @@ from tracker.runs.options import (
     check_range,
     shown,
     value_text,
+    with_type,
 )
 from tracker.runs.planned import (
     KINDS,
@@ -280,7 +281,7 @@ def folds_of(given: object) -> int | None:
 
 def _whole(what: str, value: object, within: Range) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{what} must be a whole number, got {shown(value)}")  # noqa: TRY004  (one kind of error)
+        raise ValueError(f"{what} must be a whole number, got {with_type(value)}")  # noqa: TRY004  (one kind of error)
     check_range(what, value, within)
     return value
 
