@@ -262,6 +262,8 @@ class TestConfigurationNamed:
             ("lr=1e-3", "4 configurations have lr=1e-3: give kernel size too"),
             ("kernel=4", "no run that counts has kernel=4"),
             ("kernel=x", "no run that counts has kernel=x"),
+            ("kernal=3", "no run that counts has kernal=3; no run has kernal: did you mean kernel?"),
+            ("kernel=3,kernel=7", "kernel is given twice in 'kernel=3,kernel=7': a run has one value of it"),
             ("=4", "a configuration must be NAME=VALUE,…, got '=4'"),
         ],
     )

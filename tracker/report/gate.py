@@ -13,7 +13,9 @@ is `OPEN`.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
@@ -182,7 +184,8 @@ def configuration_named(study: Study, runs: Sequence[Run], left_out: Sequence[Ex
     asked = dict(_conditions(text))
     matching = [run for run in range(len(study.results)) if _has(study, run, asked)]
     if not matching:
-        raise ValueError(f"no run that counts has {text}{_left_out(study, runs, left_out, asked)}")
+        why = _left_out(study, runs, left_out, asked) or _misspelt(runs, asked)
+        raise ValueError(f"no run that counts has {text}{why}")
     found = [members for members in study.design.configurations if not set(members).isdisjoint(matching)]
     if len(found) > 1:
         first = found[0][0]
@@ -203,7 +206,19 @@ def _conditions(text: str) -> list[tuple[str, str]]:
     pairs = [part.partition("=") for part in parts]
     if not all(name.strip() and equals for name, equals, _ in pairs):
         raise ValueError(f"a configuration must be NAME=VALUE,…, got {shown(text)}")
+    counts = Counter(name.strip() for name, _, _ in pairs)
+    if twice := next((name for name, count in counts.items() if count > 1), None):
+        raise ValueError(f"{twice} is given twice in {shown(text)}: a run has one value of it")
     return [(name.strip(), value.strip()) for name, _, value in pairs]
+
+
+def _misspelt(runs: Sequence[Run], asked: Mapping[str, str]) -> str:
+    """Return which name may be meant by the first that no run has; nothing if all are known, or none is near."""
+    known = {spelling for entry in LOGGED_OPTIONS.values() for spelling in entry.spellings}
+    known |= {name for run in runs for name in (*run.params, *run.tags)}
+    name = next((name for name in asked if not {name, name.replace("-", "_")} & known), "")
+    near = get_close_matches(name, sorted(known), n=1)
+    return f"; no run has {name}: did you mean {near[0]}?" if near else ""
 
 
 def _left_out(study: Study, runs: Sequence[Run], left_out: Sequence[Excluded], asked: Mapping[str, str]) -> str:
