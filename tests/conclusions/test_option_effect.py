@@ -325,22 +325,28 @@ class TestLooks:
         )
 
     @pytest.mark.parametrize(
-        ("level", "looks", "why"),
+        ("level", "looks", "tests", "why"),
         [
-            (0.05, (3.0,), "but not after correcting for all contrasts."),
-            (0.0133, (3.0,), "but seeds may still be added, so p must be at most 0.0133 at this first look."),
-            (0.0103, (3.0, 4.0), "but seeds were added after earlier looks, so p must be at most 0.0103 at this one."),
-            (0.03, (5.0,), "but not after correcting for seeds that are added and for all contrasts."),
+            (0.05, (3.0,), 2, "but not after correcting for all contrasts."),
+            (0.0133, (3.0,), 1, "but seeds may still be added, so p must be at most 0.0133 at this first look."),
+            (
+                0.0103,
+                (3.0, 4.0),
+                1,
+                "but seeds were added after earlier looks, so p must be at most 0.0103 at this one.",
+            ),
+            (0.03, (5.0,), 2, "but not after correcting for seeds that are added and for all contrasts."),
+            (0.03, (5.0,), 1, "but while seeds may be added p must be at most 0.0300, also in a stricter test."),
         ],
     )
     def test_sentence_says_why_an_effect_is_not_significant(
-        self, made: MakeRun, studied: MakeStudy, level: float, looks: tuple[float, ...], why: str
+        self, made: MakeRun, studied: MakeStudy, level: float, looks: tuple[float, ...], tests: int, why: str
     ) -> None:
         study = studied(*self.runs(made, {"-": 3}))
         found = only(option_effects(study))
         (effect,) = found.details.contrasts
         effect = replace(effect, verdict="inconclusive", p_value=0.02, p_adjusted=0.06, level=level, looks=looks)
-        details = replace(found.details, contrasts=(effect,))
+        details = replace(found.details, contrasts=(effect,), tests=tests)
         assert details.sentence(found, wording_of(study)).endswith(f"significant on its own (p = 0.020), {why}")
 
 

@@ -127,7 +127,7 @@ class OptionEffect(Details):
             those = "matched pairs" if any(c.pairs for c in self.contrasts) else "comparable runs each"
             values = f"no two of its {number_word(len(self.levels))} values"
             return f"Too few runs to judge {option_words(option)}: {values} have the three {those} that a test takes."
-        text = _contrast_text(option, first, wording)
+        text = _contrast_text(option, first, wording, self.tests)
         also = [c for c in self.contrasts if c.verdict == "supported" and c is not first]
         if first.verdict != "supported" or self.n_contrasts < 2:
             return text
@@ -321,7 +321,7 @@ def _aliases_text(aliases: Sequence[str]) -> str:
     return listing([*words, "many other options"] if many else words)
 
 
-def _contrast_text(option: str, effect: ContrastEffect, wording: Wording) -> str:
+def _contrast_text(option: str, effect: ContrastEffect, wording: Wording, tests: int) -> str:
     change = change_words(option, effect.from_, effect.to)
     if effect.verdict == "exact":
         pairs = "in the matched pair" if effect.pairs == 1 else f"in all {number_word(effect.pairs)} matched pairs"
@@ -340,16 +340,16 @@ def _contrast_text(option: str, effect: ContrastEffect, wording: Wording) -> str
         inside = f"90% interval {_interval_text(effect.interval_90, wording)}"
         return f"{begun(change)} makes no difference of {points(wording.margin)} or more{over} ({inside})."
     average = f"{over} on average" if effect.folds else f" on average{over}"
-    return _open_text(option, effect, f"{_observed_text(option, effect, wording)}{average}", wording)
+    return _open_text(option, effect, f"{_observed_text(option, effect, wording)}{average}", wording, tests)
 
 
-def _open_text(option: str, effect: ContrastEffect, observed: str, wording: Wording) -> str:
+def _open_text(option: str, effect: ContrastEffect, observed: str, wording: Wording, tests: int) -> str:
     """Return that a tested effect may be chance, given what was observed, and what it takes to detect it."""
     low, high = effect.interval or (-1.0, 1.0)
     interval = f"95% interval {_interval_text((low, high), wording)}"
     if effect.p_value is not None and effect.p_value <= wording.alpha:
         alone = f"That is significant on its own ({wording.p(effect.p_value)})"
-        corrected = _why_not_significant(effect, effect.p_value, wording.alpha)
+        corrected = _why_not_significant(effect, effect.p_value, wording.alpha, tests)
         return f"{begun(option_words(option))} {observed} ({interval}). {alone}, {corrected}."
     none = f"No clear effect of {option_words(option)}"
     if wording.metric.is_accuracy and high - low > _SAYS_NOTHING:
@@ -357,10 +357,12 @@ def _open_text(option: str, effect: ContrastEffect, observed: str, wording: Word
     return f"{none}: {observed} ({interval}).{_need_text(effect, wording)}"
 
 
-def _why_not_significant(effect: ContrastEffect, p_value: float, alpha: float) -> str:
+def _why_not_significant(effect: ContrastEffect, p_value: float, alpha: float, tests: int) -> str:
     """Return why an effect that would be significant on its own is not, after a comma."""
     if effect.level is None or effect.level >= alpha:
         return "but not after correcting for all contrasts"
+    if p_value <= effect.level and tests == 1:
+        return f"but while seeds may be added p must be {_held_to(effect)}, also in a stricter test"
     if p_value <= effect.level:
         return "but not after correcting for seeds that are added and for all contrasts"
     if len(effect.looks) == 1:
