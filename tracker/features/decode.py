@@ -87,6 +87,7 @@ class Sound:
     channels: int
     clipped: int  # frames among three or more in a row at full scale, in any channel
     loudest: float  # largest magnitude in any channel
+    extremes: tuple[float, float]  # lowest and highest of the samples
 
 
 class AudioFault(DataError):  # noqa: N818  (a fault is collected as a value first)
@@ -119,16 +120,20 @@ def decode(file: Path, sr: int) -> Sound:
         sound = _decoded(raw, sr)
     if not len(sound.samples):
         raise AudioFault("contains no sound: 0 samples")
-    if not -LOUDEST < sound.samples.min() <= sound.samples.max() < LOUDEST:
+    lowest, highest = sound.extremes
+    if not -LOUDEST < lowest <= highest < LOUDEST:
         raise AudioFault("contains samples that are NaN, infinite or above 1e12")
     return sound
 
 
 def resampled(sound: Sound, sr: int) -> NDArray[np.float32]:
     """Return the samples at a rate of `sr` Hz; raise `SilentFault` if there is nothing to hear."""
-    samples = sound.samples if sound.rate == sr else soxr.resample(sound.samples, sound.rate, sr, quality="HQ")
+    samples, (lowest, highest) = sound.samples, sound.extremes
+    if sound.rate != sr:
+        samples = soxr.resample(samples, sound.rate, sr, quality="HQ")
+        lowest, highest = _extremes(samples)
     # At any offset, and after resampling, which removes what is above half the rate.
-    if not len(samples) or np.ptp(samples) / 2 < SILENCE:
+    if not len(samples) or (highest - lowest) / 2 < SILENCE:
         if len(samples) and np.abs(samples).max() < SILENCE <= sound.loudest / _CANCELLED:
             raise SilentFault(f"silent: its {sound.channels} channels cancel each other when they are mixed")
         raise SilentFault(f"silent: it varies by less than −{-20 * np.log10(SILENCE):.0f} dB of full scale")
@@ -194,6 +199,7 @@ def _decoded(raw: IO[bytes], sr: int) -> Sound:
         channels=max(part.channels for part in parts),
         clipped=sum(part.clipped for part in parts),
         loudest=max(part.loudest for part in parts),
+        extremes=_extremes(samples),
     )
 
 
@@ -331,16 +337,29 @@ def _blocks(sound: soundfile.SoundFile, size: int, most: int) -> Iterator[NDArra
 
 def _joined(blocks: Iterable[NDArray[np.float32]], rate: int) -> Sound:
     """Return the sound of blocks of shape (n_frames, n_channels)."""
-    parts, clipped, channels, loudest = [np.zeros(0, np.float32)], 0, 1, 0.0
+    parts, extremes, clipped, channels, loudest = [], [], 0, 1, 0.0
     for block in blocks:
         channels = block.shape[1]
-        parts.append(block.mean(axis=1) if channels > 1 else block[:, 0])
-        magnitude = float(max(block.max(), -block.min())) if block.size else 0.0
+        if not len(block):
+            continue
+        part, lowest, highest = block[:, 0], block.min(), block.max()
+        magnitude = float(max(highest, -lowest))
         loudest = max(loudest, magnitude)
         if magnitude >= FULL_SCALE:
             is_full = np.abs(block) >= FULL_SCALE
             clipped += int((is_full[:-2] & is_full[1:-1] & is_full[2:]).any(axis=1).sum())
-    return Sound(np.concatenate(parts), rate, channels, clipped, loudest)
+        if channels > 1:
+            part = block.mean(axis=1)
+            lowest, highest = part.min(), part.max()
+        parts.append(part)
+        extremes += [lowest, highest]
+    samples = parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.float32), *parts])  # a copy takes a while
+    return Sound(samples, rate, channels, clipped, loudest, _extremes(np.array(extremes)))
+
+
+def _extremes(samples: NDArray[np.float32]) -> tuple[float, float]:
+    """Return the lowest and the highest sample: NaN if one is NaN, 0 if there are none."""
+    return (float(samples.min()), float(samples.max())) if len(samples) else (0.0, 0.0)
 
 
 def _ogg_ends(content: bytes) -> bool:
