@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 SCRIPT = Path(__file__).parents[2] / "shared/bench/plain_script.py"
 JOBS = 2
 EPOCHS_IN_TURN, TURNS_OF_EPOCHS = 4, 2  # of part d
+SPINNING = 0.3  # seconds, and more: how long threads of BLAS stay busy after their last work
 PLAIN, TRACKER = "the plain script", "tracker"
 
 Configuration = tuple[int, float, tuple[float, int] | None]  # kernel size, learning rate, plateau
@@ -255,19 +256,26 @@ def in_turn(ways: Mapping[str, Callable[[], Times]], turns: int) -> dict[str, li
 
 
 def time_of(work: Callable[[], object], count: int) -> Times:
-    """Return the seconds of a piece of work for each of so many."""
+    """Return the seconds of a piece of work for each of so many, once threads of the work before have come to rest."""
+    time.sleep(SPINNING)
     clock, processor = time.perf_counter(), time.process_time()
     work()
     return (time.perf_counter() - clock) / count, (time.process_time() - processor) / count
 
 
 def features(bench: Bench, asked: argparse.Namespace) -> str:
+    from threadpoolctl import threadpool_limits
+
     from bench.features import SR, by_librosa, make_clips
     from tracker.features.decode import read_audio
     from tracker.features.extract import extract, log_mel
     from tracker.runs import Spectrogram
 
     settings, rows = Spectrogram(), []
+
+    def on_one_core(files: list[tuple[Path, str]]) -> None:
+        with threadpool_limits(1, "blas"):
+            by_librosa(files)
 
     def extracted(files: list[tuple[Path, str]]) -> None:
         with tempfile.TemporaryDirectory(dir=bench.folder) as cache:
@@ -278,6 +286,7 @@ def features(bench: Bench, asked: argparse.Namespace) -> str:
             files = make_clips(Path(folder), asked.clips, form)
             works = {
                 "a loop over librosa": partial(by_librosa, files),
+                "the same, BLAS in one thread": partial(on_one_core, files),
                 "tracker, one thread": lambda files=files: [
                     log_mel(read_audio(file, SR), settings) for file, _ in files
                 ],
