@@ -184,6 +184,16 @@ class TestFolders:
         with pytest.raises(DataError, match=r"in several places, .*/Data/genres_original, .*/again/Data/genres_orig"):
             read_dataset(tmp_path)
 
+    def test_gtzan_leaves_out_and_names_what_is_in_no_folder_of_a_genre(self, tmp_path):
+        write(
+            tmp_path,
+            "take.wav",
+            *(f"genres/{genre}/{genre}.{k:05d}.wav" for genre in ("blues", "rock") for k in range(5)),
+        )
+        dataset = read_dataset(tmp_path)
+        assert (dataset.layout, dataset.classes) == ("GTZAN", ("blues", "rock"))
+        assert dataset.notes == ("left out 1 of 11 audio files, in no folder of a genre, such as take.wav",)
+
 
 class TestNames:
     @pytest.mark.parametrize("given", ["", "Actor_01"])
@@ -199,7 +209,11 @@ class TestNames:
 
     def test_a_copy_of_the_data_in_itself_has_the_same_labels(self, tmp_path):
         fsdd(fsdd(tmp_path) / "copy")
-        assert read_dataset(tmp_path).classes == ("0", "1")
+        dataset = read_dataset(tmp_path)
+        assert dataset.classes == ("0", "1")
+        assert "such as copy/recordings/0_ann_0.wav and recordings/0_ann_0.wav, and are read as copies" in "".join(
+            dataset.notes
+        )
 
     def test_a_file_of_another_name_is_left_out_and_named(self, tmp_path):
         names = [f"recordings/{digit}_ann_{take}.wav" for digit in (0, 1) for take in range(10)]

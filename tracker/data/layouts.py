@@ -131,14 +131,20 @@ class NameLayout:
             len({clip.group for clip in inside}) == 1 or len({clip.label for clip in inside}) == 1
             for inside in of_folder.values()
         ):
-            others = sorted({*listing.audio} - {file for file, _ in matches})
-            note = (
-                f"left out {len(others):,} of {len(listing.audio):,} audio files, whose names are not those of "
-                f"{self.name}, such as {listing.path_of(others[0])}"
-                if others
-                else ""
-            )
-            return Dataset(tuple(clips), self.name, self.group_is, (note,) if note else ())
+            notes: list[str] = []
+            if others := sorted({*listing.audio} - {file for file, _ in matches}):
+                notes.append(
+                    f"left out {len(others):,} of {len(listing.audio):,} audio files, whose names are not those of "
+                    f"{self.name}, such as {listing.path_of(others[0])}"
+                )
+            if are_copies and len(of_folder) > 1:
+                one, other, *_ = sorted(inside[0].path for inside in of_folder.values())
+                notes.append(
+                    f"files have the same names in {len(of_folder):,} folders, such as {one} and {other}, and are read "
+                    f"as copies, with the classes of {self.name}; if the folders are the classes, give --columns "
+                    "label=folder:1"
+                )
+            return Dataset(tuple(clips), self.name, self.group_is, tuple(notes))
         groups = {clip.path: clip.group for clip in clips}
         labelled = (replace(clip, group=groups.get(clip.path)) for clip in clips_by_folder(listing))
         return Dataset(tuple(labelled), group_is=self.group_is)
@@ -257,13 +263,18 @@ class GtzanLayout:
         named = [file for file in listing.audio if self.clip.fullmatch(file.name)]
         if any(not file.name.startswith(f"{file.parent.name}.") for file in named):
             return None
-        folders = sorted({file.parent.parent for file in listing.audio})
+        folders = sorted({file.parent.parent for file in named})
         if len(folders) > 1:
             places = ", ".join(map(str, folders[:3]))
             raise DataError(f"{listing.folder} holds the genres of {self.name} in several places, {places}; give one")
         (genres,) = folders
-        clips = clips_by_folder(Listing(genres, listing.audio))
-        return Dataset(tuple(clips), self.name, notes=notes_on_folders(genres, {clip.label for clip in clips}))
+        others = [file for file in listing.audio if file.parent.parent != genres]
+        clips = clips_by_folder(Listing(genres, tuple(file for file in listing.audio if file.parent.parent == genres)))
+        notes = notes_on_folders(genres, {clip.label for clip in clips})
+        if others:
+            which = f"left out {len(others):,} of {len(listing.audio):,} audio files"
+            notes += (f"{which}, in no folder of a genre, such as {listing.path_of(others[0])}",)
+        return Dataset(tuple(clips), self.name, notes=notes)
 
 
 def _pattern(text: str) -> re.Pattern[str]:
