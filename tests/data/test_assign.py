@@ -168,6 +168,11 @@ class TestColumns:
         assert dataset.classes == classes
         assert [clip.group for clip in dataset.clips] == [clip.path.split("/")[level - 1] for clip in dataset.clips]
 
+    def test_folders_that_are_parts_and_groups_divide_the_data_still(self, tmp_path):
+        write(tmp_path, *(f"{part}/{label}/a.wav" for part in ("train", "test") for label in ("cat", "dog")))
+        clips = read_dataset(tmp_path, DataPlan(group_by="folder:1")).clips
+        assert [(clip.split, clip.group) for clip in clips] == [("test", "test")] * 2 + [("train", "train")] * 2
+
     def test_grouping_by_the_classes_is_refused(self, tmp_path):
         with pytest.raises(
             DataError, match=r"the sub-folders of .* \(jazz, rock\), which are its classes; give a deep"

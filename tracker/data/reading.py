@@ -213,10 +213,10 @@ def _clips_in_parts(listing: Listing, group_level: int | None) -> list[Clip] | N
     is_deep = "" not in below and len(below) > 1
     if len(names) < 2:
         return None
-    if group_level == 1:
-        return _clips_of_groups(listing, inside)
     if is_deep and (_are_split(names) or _are_folds(names)):
         return _clips(listing, {"label": 1, "split": 0, "fold": 0})
+    if group_level == 1:
+        return _clips_of_groups(listing, inside)
     if is_deep and (_are_split(below) or _are_folds(below)):
         return _clips(listing, {"label": 0, "split": 1, "fold": 1})
     if _are_split(names) or len({name.lower() for name in names} & SPLIT_WORDS.keys()) > 1:
