@@ -106,13 +106,13 @@ class SweepPlan:
     def runs(self, parse_options: ParseOptions) -> tuple[RunPlan, ...]:
         """Return a plan for each run; all configurations come under one seed and on one fold before the next.
 
-        `parse_options` takes a network's name and its options as texts, and returns them as values.
+        `parse_options` takes a network's name and its options as texts, and returns them as values. Of several
+        features, those that a setting changes nothing with are trained once without it.
 
         Raises
         ------
         ValueError
-            If values don't go together, a network lacks an option, or two configurations are the same. Of several
-        features, those that a setting changes nothing with are trained once without it.
+            If values don't go together, a network lacks an option, or two configurations are the same.
         """
         by_role = {role: _combinations(self.grid, role) for role in (Role.CONFIGURATION, Role.SPLIT)}
         folds = [{"fold": Fold(k + 1, self.folds)} for k in range(self.folds)] if self.folds else [{}]
