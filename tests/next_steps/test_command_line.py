@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tracker.next_steps.command_line import MOST_PARAMS, Argv, CommandWriter, Where, read_command
-from tracker.runs import Configuration, Fold, Plateau, RunPlan, Spectrogram, SplitPlan
+from tracker.runs import Configuration, Fold, OfNetwork, Plateau, RunPlan, Spectrogram, SplitPlan
 from tracker.training.networks import parse_options
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class TestTrainAgain:
         assert line(made(1, params=RunPlan(Configuration()).params())) == "tracker run --kernel 3 --lr 0.001"
 
     def test_train_again_leaves_out_options_of_a_built_in_network_at_their_defaults(self, made: MakeRun) -> None:
-        writer = CommandWriter("tracker", Where(defaults={"cnn": {"dropout": "0.3", "width": "8"}}))
+        writer = CommandWriter("tracker", Where(built_in={"cnn": OfNetwork((("dropout", 0.3), ("width", 8)))}))
         run = made(1, params=BASE | {"model": "cnn", "dropout": "0.3", "width": "16"}, tags=BY_TRACKER)
         assert " ".join(writer.train_again(run, {}, 0)) == "tracker run --kernel 3 --lr 0.001 --width 16"
         assert writer.train_again(run, {"width": "8"}, 0) == ("tracker", "run", "--kernel", "3", "--lr", "0.001")

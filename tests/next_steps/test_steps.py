@@ -10,8 +10,10 @@ from tests.builders import concluded
 from tracker.conclusions.conclusion import Conclusion
 from tracker.conclusions.contrasts import CROSSED, ContrastEffect, Need
 from tracker.conclusions.option_effect import MOST_PAIRS, OptionEffect
-from tracker.next_steps.command_line import shell_line
-from tracker.next_steps.steps import NextStep, in_one_list, why_no_step
+from tracker.next_steps.command_line import CommandWriter, Where, read_command, shell_line
+from tracker.next_steps.steps import NextStep, in_one_list, next_steps, why_no_step
+from tracker.runs import plan_with
+from tracker.training.networks import parse_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -408,6 +410,26 @@ class TestStepsOfNetworks:
             assert own == self.OPTIONS[model]
             params_of = {FLAGS.get(flag, flag.removeprefix("--")): value for flag, value in given.items()}
             assert any((own_of(params_of | {"model": model}), str(seed)) not in had for seed in seeds)
+
+    @pytest.mark.parametrize("model", ["linear", "musicnn"])
+    @pytest.mark.parametrize("best", [0, 1])
+    def test_every_command_for_a_network_that_lacks_options_of_others_can_be_run(
+        self, made: MakeRun, studied: MakeStudy, model: str, best: int
+    ) -> None:
+        given = [{"kernel_size": 7, "features": "mfcc"}, {"model": model}, {"kernel_size": 5, "features": "mfcc"}]
+        plans = [plan_with(of, parse_options(str(of.get("model", "cnn")), {})) for of in given]
+        runs = [
+            made(1 + i, "1" * (60 + 20 * (i == best)) + "0" * (40 - 20 * (i == best)), plan.params(),
+                 tags={"tracker.version": "0.1.0"})
+            for i, plan in enumerate(plans)
+        ]  # fmt: skip
+        study = studied(*runs)
+        where = Where(built_in={name: parse_options(name, {}) for name in ("cnn", model)})
+        steps = next_steps(study, concluded(study)[0], CommandWriter("tracker", where))
+        assert {read_command(step.command, parse_options).plans[0].configuration.model for step in steps} == {
+            "cnn",
+            model,
+        }
 
 
 def own_of(params: Mapping[str, str]) -> dict[str, str]:

@@ -72,7 +72,7 @@ class TestWhereFrom:
 
     def test_where_from_names_nothing_for_the_default_store_of_the_folder(self, tmp_path: Path) -> None:
         where = where_from(store_at(None, tmp_path), tmp_path, {})
-        assert where.defaults["cnn"] == {"dropout": "0.3", "width": "8"}
+        assert where.built_in["cnn"].options == (("dropout", 0.3), ("width", 8))
         assert (where.tracking_uri, where.folder, where.data_in_environment) == (None, None, False)
 
     def test_where_from_names_a_store_in_another_folder_and_the_folder_that_its_data_is_relative_to(

@@ -111,6 +111,7 @@ class TestPlanWith:
         ("values", "error"),
         [
             ({"kernel_size": 2.5}, "kernel_size: the kernel size must be a whole number, got 2.5"),
+            ({"kernel_size": None}, "kernel_size: the kernel size must be a whole number, got None"),
             ({"kernel_size": True}, "kernel_size: the kernel size must be a whole number, got True"),
             ({"learning_rate": "fast"}, "learning_rate: the learning rate must be a number, got 'fast'"),
             ({"plateau": (0.3,)}, r"plateau: Plateau must be made of factor and patience, got \(0.3,\)"),

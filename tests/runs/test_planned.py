@@ -149,7 +149,7 @@ class TestSpectrogram:
         plan = plan_with({"model": "musicnn"}, network)
         assert plan.params().items() >= {"features": "musicnn", "sr": "16000", "hop_length": "256"}.items()
         assert plan_of(plan.params(), parse_options) == plan
-        assert plan.run_name(network.options) == "musicnn-k3-lr0.001-s0"
+        assert plan.run_name(network.options) == "musicnn-lr0.001-s0"
         with pytest.raises(ValueError, match="musicnn"):
             plan_with({"model": "musicnn", "n_mels": 64}, network)
 
@@ -174,6 +174,16 @@ class TestFeaturesOfANetwork:
 def test_a_kernel_size_that_a_network_does_not_take_is_refused() -> None:
     with pytest.raises(ValueError, match="--kernel must be 5 to 9 for the model cnn, got 11"):
         plan_with({"kernel_size": 11}, OfNetwork(kernel_sizes=Range(least=5, most=9)))
+
+
+def test_a_network_without_kernels_has_no_kernel_size_in_params_and_name() -> None:
+    plan = plan_with({"model": "linear", "kernel_size": 3}, parse_options("linear", {}))
+    params = plan.params()
+    assert "kernel_size" not in params
+    assert plan_of(params, parse_options) == plan
+    assert plan.run_name() == "linear-lr0.001-s0"
+    older = params | {"kernel_size": "3"}
+    assert plan_of(older, parse_options).params() == older
 
 
 def usual() -> dict[str, str]:

@@ -132,6 +132,12 @@ class TestDesignOf:
         others = [{"model": "a", "weight_decay": "0.01"}, {"model": "a", "weight_decay": "0.1"}, {"model": "b"}]
         assert [design_of(others).level(run, "weight_decay") for run in range(3)] == ["0.01", "0.1", NOT_APPLICABLE]
 
+    def test_design_of_has_no_kernel_size_of_a_network_without_kernels(self) -> None:
+        params = [RunPlan(Configuration("linear", None)).params(), RunPlan(Configuration("cnn", 7)).params()]
+        design = design_of([*params, RunPlan(Configuration("cnn", 3)).params()])
+        assert [design.level(run, "kernel_size") for run in range(3)] == [NOT_APPLICABLE, "7", "3"]
+        assert design.differing(0, 1) == ("model",)
+
     def test_design_of_takes_numbers_that_parse_equal_for_one_level(self, writeup_params: Params) -> None:
         assert design_of(writeup_params).levels["learning_rate"] == ("0.0001", "0.001")
 

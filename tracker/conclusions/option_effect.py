@@ -46,7 +46,7 @@ from tracker.conclusions.contrasts import (
 )
 from tracker.conclusions.trainings import PAIRED, UNPAIRED, differ_equally
 from tracker.replay import can_act
-from tracker.runs import LOGGED_OPTIONS, OFF
+from tracker.runs import FEATURE_OPTIONS, LOGGED_OPTIONS, OFF
 from tracker.statistics.repetitions import FEWEST_PAIRS
 from tracker.study.histories import identical
 from tracker.study.options import MOST_ALIASES, NETWORK, PLATEAU, as_whole
@@ -516,8 +516,9 @@ def _acting(levels: Mapping[str, str]) -> dict[str, str]:
 def _network_options(study: Study, run: int, network: str) -> list[tuple[str, str]]:
     """Return the changes of options that only a run's network has, or only another, as its best run has them."""
     like = next(o for o in (*study.ranking, *range(len(study.results))) if study.design.level(o, NETWORK) == network)
+    common = {name for name, entry in LOGGED_OPTIONS.items() if not entry.of_some} - FEATURE_OPTIONS
     before, after = (
-        {name: level for name, level in study.design.terms[i].levels if name not in LOGGED_OPTIONS} for i in (run, like)
+        {name: level for name, level in study.design.terms[i].levels if name not in common} for i in (run, like)
     )
     dropped = dict.fromkeys(before.keys() - after.keys(), OFF)
     return sorted((dropped | {name: after[name] for name in after.keys() - before.keys()}).items())

@@ -9,23 +9,23 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tracker.runs import (
     DEFAULT_EXPERIMENT,
-    FEATURE_OPTIONS,
     LOGGED_OPTIONS,
     OFF,
     RUN_OPTIONS,
     Configuration,
+    OfNetwork,
     Role,
-    Spectrogram,
     as_number,
     is_of_library,
     option_named,
     plan_with,
     plans_under,
     reserved_for,
+    value_text,
 )
 from tracker.study.options import NETWORK, level_text, terms_of
 from tracker.study.param_roles import BY_NAME
@@ -60,8 +60,8 @@ class Where:
     data_in_environment: bool = False  # whether the environment names data, which would replace the demo set
     set_by_environment: frozenset[str] = frozenset()  # options that it sets: a command names them at their default too
     networks: Mapping[str, str] = field(default_factory=dict)  # that only `folder` has, with their paths from there
-    # of each built-in network the defaults of its own options, as they are logged: a command need not repeat them
-    defaults: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # what each built-in network adds to a plan: a command need not repeat its options' defaults, and keeps to the rest
+    built_in: Mapping[str, OfNetwork] = field(default_factory=dict)
 
 
 HERE = Where()  # the default store and data of the current folder
@@ -101,14 +101,15 @@ class CommandWriter:
         terms = terms_of(run.params)
         levels = {**dict(terms.levels), **(dict(terms.split) if split is None else split), **changes}
         model = levels.get("model", "")
-        defaults = {name: level_text(value) for name, value in self.where.defaults.get(model, {}).items()}
+        network = self.where.built_in.get(model, OfNetwork())
+        defaults = {name: level_text(value_text(value)) for name, value in network.options}
         own_levels = {name: level for name, level in levels.items() if name not in LOGGED_OPTIONS}
         if self.where.folder and model in self.where.networks:
             levels["model"] = self._path(self.where.networks[model])
         elif _MODEL_FILE.fullmatch(model):
             levels["model"] = self._path(model)
         try:
-            _check_features(levels)
+            _check(levels, network)
             return (
                 *self._start(data or run.tags.get("tracker.data", DEMO)),
                 *_common(levels, Role.CONFIGURATION, self.where.set_by_environment),
@@ -193,16 +194,14 @@ def _common(levels: Mapping[str, str], role: Role, named: Container[str] = ()) -
             value = entry.from_level(level)
             if entry.always or value != entry.default or entry.name in named:
                 yield from _pair(entry.flag, entry.text(value))
-        elif entry.always:
+        elif entry.always and not (entry.of_some and NETWORK in levels):
             raise ValueError(f"the {entry.words} is missing")
 
 
-def _check_features(levels: Mapping[str, str]) -> None:
-    """Raise ValueError if the settings of the features don't go together."""
-    values: dict[str, Any] = {
-        name: LOGGED_OPTIONS[name].from_level(levels[name]) for name in levels.keys() & FEATURE_OPTIONS
-    }
-    Spectrogram(**values)
+def _check(levels: Mapping[str, str], network: OfNetwork) -> None:
+    """Raise ValueError if options don't go together, or the network doesn't take one."""
+    given = {name: level for name, level in levels.items() if name in LOGGED_OPTIONS and level != OFF}
+    plan_with({name: LOGGED_OPTIONS[name].from_level(level) for name, level in given.items()}, network)
 
 
 def _of_network(levels: Mapping[str, str], run: Run) -> Iterable[str]:

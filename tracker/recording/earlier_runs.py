@@ -90,7 +90,7 @@ def expected_seconds(plans: Sequence[RunPlan], logged: Sequence[Run]) -> list[fl
         if alike := by_kind.get(_configured(params)):
             expected.append(sum(_ran(run) for run in alike) / len(alike))
         else:
-            others = by_kind.get((params["model"], params["kernel_size"])) or timed
+            others = by_kind.get((params["model"], params.get("kernel_size"))) or timed
             expected.append(sum(_would_run(run, plan.configuration.epochs) for run in others) / len(others))
     return expected
 

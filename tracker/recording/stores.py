@@ -28,7 +28,6 @@ from tracker.runs import (
     RunStatus,
     is_of_library,
     option_named,
-    value_text,
 )
 from tracker.runs.facts import is_sweep
 from tracker.runs.logged import SHORT_ID, find_run
@@ -40,7 +39,7 @@ from tracker.training.networks import (
     is_built_in,
     is_path,
     network_names,
-    network_options,
+    parse_options,
     user_networks,
 )
 from tracker.wording import counted, some
@@ -50,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from tracker.journal.reader import Journal
-    from tracker.runs import DataPlan
+    from tracker.runs import DataPlan, OfNetwork
     from tracker.store import ByEpoch, Store, UnreadableRows
     from tracker.table import TableRuns
 
@@ -335,15 +334,14 @@ def where_from(store: Store, folder: Path | None = None, environment: Mapping[st
         networks={name: f"{USER_FOLDER}/{name}.py" for name in user_networks(start)} if start else {},
         data_in_environment=bool(environment.get(_DATA_VARIABLE)),
         set_by_environment=frozenset(e.name for e in LOGGED_OPTIONS.values() if environment.get(e.environment)),
-        defaults=_built_in_defaults(),
+        built_in=_built_in(),
     )
 
 
 @cache
-def _built_in_defaults() -> dict[str, dict[str, str]]:
-    """Return the defaults of the built-in networks' own options, as they are logged."""
-    names = filter(is_built_in, network_names())
-    return {name: {o.name: value_text(o.default) for o in network_options(name)} for name in names}
+def _built_in() -> dict[str, OfNetwork]:
+    """Return what each built-in network adds to a plan, its own options at their defaults."""
+    return {name: parse_options(name, {}) for name in filter(is_built_in, network_names())}
 
 
 def _is_login_for(named: str, uri: str, folder: Path) -> bool:

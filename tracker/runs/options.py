@@ -169,6 +169,7 @@ class RunOption:
     name_format: str = ""
     phrase_format: str = ""  # a level where a sentence names a whole configuration: ``{0}×{0} kernel``
     always: bool = False  # whether commands and run names give it even at its default; all that tracker trained have it
+    of_some: bool = False  # whether it is None for a network that lacks it, whose runs don't log it
     implied: bool = False  # whether its default isn't logged, as it isn't of runs from before there was the option
     acts_late: bool = False  # whether two runs that differ in it alone are identical until it first acts
 
@@ -250,8 +251,8 @@ class RunOption:
 
     def from_params(self, params: Mapping[str, str]) -> Value:
         """Return the value that was logged, in range or not; raise ValueError if a param is missing or unreadable."""
-        if (self.default is None or self.implied) and not params.keys() & set(self.params):
-            return self.default
+        if (self.default is None or self.implied or self.of_some) and not params.keys() & set(self.params):
+            return None if self.of_some else self.default
         for name in self.params:
             if name not in params:
                 raise ValueError(f"the param {name} is missing")
@@ -310,7 +311,9 @@ def options_of(plan: type) -> tuple[RunOption, ...]:
 def check_options(plan: object) -> None:
     """Raise ValueError if an option of a dataclass is not of its type or out of its range."""
     for entry in options_of(plan.__class__):
-        entry.check(getattr(plan, entry.name))
+        value = getattr(plan, entry.name)
+        if not (value is None and entry.of_some):
+            entry.check(value)
 
 
 def params_of(plan: object) -> dict[str, str]:

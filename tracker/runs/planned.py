@@ -454,8 +454,9 @@ class Configuration:
         flag="--model", panel=Panel.NETWORK, metavar="NAME", words="model",
         help="Name of a network, or the path of its file: path/to/net.py", name_format="{}",
     ))  # fmt: skip
-    kernel_size: int = field(default=3, metadata=option(
+    kernel_size: int | None = field(default=3, metadata=option(
         flag="--kernel", panel=Panel.NETWORK, range=Range(least=1, most=255), words="kernel size", always=True,
+        of_some=True,
         help="Height and width of the kernels, in mel bands and frames", title_format="Conv={}", name_format="k{}",
         phrase_format="{0}×{0} kernel",
     ))  # fmt: skip
@@ -615,6 +616,11 @@ class OfNetwork:
     kernel_sizes: Range = field(default_factory=Range)  # that it takes
     instead: tuple[str, ...] = ()  # the networks whose kernel size can be chosen, if its own can't
 
+    @property
+    def has_kernel(self) -> bool:
+        """Whether its kernel size can be chosen."""
+        return not self.instead
+
 
 DEFAULT_EXPERIMENT = "tracker"
 
@@ -719,6 +725,8 @@ def plan_with(values: Mapping[str, object], network: OfNetwork | None = None) ->
     if typed.get("fold") and typed.get(fraction.name, fraction.default) != fraction.default:
         raise ValueError("give --fold or --validation-fraction, not both: a fold is validated on as a whole")
     _check_kernel(typed, network)
+    if not network.has_kernel:
+        typed["kernel_size"] = None
     return RunPlan(
         _made(Configuration, typed, options=network.options),
         **_among(RunPlan, typed),
@@ -734,7 +742,7 @@ def _check_kernel(typed: Mapping[str, object], network: OfNetwork) -> None:
     size: Any = typed.get(entry.name, entry.default)
     if size == entry.default or size in network.kernel_sizes:
         return
-    if network.instead:
+    if not network.has_kernel:
         raise ValueError(
             f"the model {model} takes no {entry.flag}, got {size}; leave it out, or take a model with kernels of any "
             f"size: {', '.join(network.instead)}"
@@ -793,8 +801,11 @@ def plan_of(params: Mapping[str, str], parse_options: ParseOptions) -> RunPlan:
     values = {name: entry.from_params(params) for name, entry in LOGGED_OPTIONS.items()}
     common = {name for entry in LOGGED_OPTIONS.values() for name in entry.params}
     own = {name: text for name, text in params.items() if name not in common}
+    network = parse_options(str(values["model"]), own)
+    if values["kernel_size"] is None and network.has_kernel:
+        raise ValueError("the param kernel_size is missing")
     plan = RunPlan(
-        _made(Configuration, values, options=parse_options(str(values["model"]), own).options),
+        _made(Configuration, values, options=network.options),
         **_among(RunPlan, values),
         split=_made(SplitPlan, values),
         spectrogram=spectrogram_of(params),
@@ -838,7 +849,7 @@ def _named(plan: object) -> list[str]:
     return [
         entry.name_format.format(*(value.parts if isinstance(value, Compound) else (entry.text(value),)))
         for entry, value in values
-        if entry.always or value != entry.default
+        if value is not None and (entry.always or value != entry.default)
     ]
 
 

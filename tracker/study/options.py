@@ -103,8 +103,10 @@ _ALWAYS = frozenset(name for name, entry in LOGGED_OPTIONS.items() if entry.alwa
 _OWN = frozenset(name for name, entry in LOGGED_OPTIONS.items() if not entry.implied) - FEATURE_OPTIONS
 _CAN_BE_OFF = frozenset(name for name in _OWN if LOGGED_OPTIONS[name].default is None)
 _IMPLIED = {e.name: str(e.default) for e in LOGGED_OPTIONS.values() if e.implied and e.default is not None}
+# Those that a run of tracker lacks if its network does.
+_OF_SOME = frozenset(name for name, entry in LOGGED_OPTIONS.items() if entry.of_some)
 # The params of every run that tracker trained.
-_LOGGED = frozenset(name for name in _OWN if LOGGED_OPTIONS[name].default is not None)
+_LOGGED = frozenset(name for name in _OWN if LOGGED_OPTIONS[name].default is not None) - _OF_SOME
 _ORDER = {name: place for place, name in enumerate(LOGGED_OPTIONS)}
 
 
@@ -406,12 +408,14 @@ def _lacking(params: Sequence[Mapping[str, str]], terms: Sequence[Terms]) -> lis
         owned[network] |= of_run.keys() - _OWN
     own = {name for term in terms for name, _ in term.levels if name not in _OWN}
     lacking = {network: frozenset(own - names) for network, names in owned.items()} | {OFF: frozenset()}
-    return [
-        (FEATURE_OPTIONS & own) | (lacking[network] - LOGGED_OPTIONS.keys())
-        if has_features_of_network(of_run)
-        else lacking[network] - (LOGGED_OPTIONS.keys() if _is_by_tracker(of_run) else set())
-        for network, of_run in zip(networks, params, strict=True)
-    ]
+
+    def lacked(network: str, of_run: Mapping[str, str]) -> frozenset[str]:
+        features = FEATURE_OPTIONS & own if has_features_of_network(of_run) else frozenset()
+        if features or _is_by_tracker(of_run):
+            return features | (lacking[network] - LOGGED_OPTIONS.keys()) | (_OF_SOME - of_run.keys())
+        return lacking[network]
+
+    return list(map(lacked, networks, params))
 
 
 def _without_dependents(tables: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -50,7 +50,8 @@ def build_network(configuration: Configuration, input_shape: tuple[int, int, int
     except ValueError as error:
         raise TrainingError(f"the network {configuration.model} cannot be built: {error}") from error
     with _errors_named(network):
-        model = _module(network).build(input_shape, n_classes, kernel_size=configuration.kernel_size, **options)
+        sized = {} if configuration.kernel_size is None else {"kernel_size": configuration.kernel_size}
+        model = _module(network).build(input_shape, n_classes, **sized, **options)
         if not isinstance(model, keras.Model):
             returned = type(model).__name__
             raise TrainingError(f"{network.shown}: `build` returned {returned}, it must return a keras.Model")

@@ -342,7 +342,7 @@ def read_features(shown: str, source: bytes | str) -> tuple[tuple[str, OptionVal
     return ()
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _statements(shown: str, source: bytes | str) -> list[ast.stmt]:
     try:
         return ast.parse(source).body
