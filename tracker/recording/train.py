@@ -408,7 +408,7 @@ def warn_of_idle_options(plan: RunPlan, reporter: Reporter) -> None:
     if window > segment:
         reporter.warn(
             f"a window of --n-fft {plan.spectrogram.n_fft} lasts {number_text(round(window, 2))} s, longer than a "
-            f"segment of {number_text(segment)} s, so a segment's frames hardly differ, and hear what is around it: "
+            f"segment of {number_text(segment)} s, so a segment's frames hardly differ and include what surrounds it: "
             "give a shorter --n-fft or a longer --segment"
         )
 
@@ -425,9 +425,10 @@ def _warn_of_short_clips(prepared: Prepared, plan: RunPlan, reporter: Reporter) 
     what = f"{counted(len(short), 'clip')} {'is' if len(short) == 1 else 'are'}"
     advice = ""
     if len(short) == len(frames):
-        longest = max(frames) * spectrogram.hop_length / spectrogram.sr
+        # A clip's first frame is centred on its beginning and the last one near its end.
+        longest = max(1, max(frames) - 1) * spectrogram.hop_length / spectrogram.sr
         what = f"all {what}"
-        advice = f"; the longest takes {number_text(round(longest, 2))} s, and a --segment of that would train faster"
+        advice = f"; the longest lasts {number_text(round(longest, 2))} s, and a --segment of that would train faster"
     seconds = number_text(plan.configuration.segment_s)
     reporter.warn(f"{what} shorter than a segment of {seconds} s and padded with silence: {some(short)}{advice}")
 
