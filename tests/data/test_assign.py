@@ -91,7 +91,7 @@ class TestSplitByLists:
         names = [f"rock/{number}.wav" for number in range(20)]
         lists[0].write_text("\n".join([*names, "rock/gone.wav"]))
         dataset = split_by_lists(clips(*names, "jazz/b.wav", "jazz/c.wav"), lists)
-        assert dataset.notes == ("no file is there for 1 of the 21 clips in train.txt",)
+        assert dataset.notes == ("there is no file for 1 of the 21 clips in train.txt",)
 
     def test_of_two_lists_the_second_is_the_test_unless_it_is_called_otherwise(self, lists):
         found = clips("rock/a.wav", "jazz/b.wav", "jazz/c.wav")

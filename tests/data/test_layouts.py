@@ -96,7 +96,7 @@ class TestTables:
             ("fold1/101-1-0-0.wav", "drilling", "101", None, 1),
             ("fold2/200-0-0-0.wav", "siren", "200", None, 2),
         ]
-        assert read_dataset(tmp_path / given).notes == ("no file is there for 1 of the clips in UrbanSound8K.csv",)
+        assert read_dataset(tmp_path / given).notes == ("there is no file for 1 of the clips in UrbanSound8K.csv",)
 
     def test_a_table_beside_the_audio_is_found(self, tmp_path):
         urban_sound_8k(tmp_path)
@@ -147,7 +147,7 @@ class TestTables:
     def test_a_second_copy_of_a_clip_is_said_to_be_left_out(self, tmp_path):
         write(esc_50(tmp_path), "copy/1-100-A-0.wav")
         assert read_dataset(tmp_path).notes == (
-            "left out 1 of 5 audio files, not in esc50.csv or named as another",
+            "left out 1 of 5 audio files, without a line of their own in esc50.csv",
         )  # fmt: skip
 
 
@@ -166,7 +166,7 @@ class TestFolders:
         (tmp_path / "no/0c_nohash_1.wav").unlink()
         dataset = read_dataset(tmp_path)
         assert [clip.split for clip in dataset.clips] == ["train", "train", "validation"]
-        assert dataset.notes[-1].startswith("no file is there for 1 of the 2 clips in validation_list.txt")
+        assert dataset.notes[-1].startswith("there is no file for 1 of the 2 clips in validation_list.txt")
 
     def test_speech_commands_without_its_lists_has_speakers_alone(self, tmp_path):
         speech_commands(tmp_path)

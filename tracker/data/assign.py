@@ -115,7 +115,7 @@ def split_by_lists(dataset: Dataset, lists: Sequence[Path]) -> Dataset:
                 f"clip of the data, the first is {strange[0]}; check that the lists belong to this data"
             )
         notes += (
-            [f"no file is there for {len(strange):,} of the {len(lines):,} clips in {file.name}"] if strange else []
+            [f"there is no file for {len(strange):,} of the {len(lines):,} clips in {file.name}"] if strange else []
         )
     clips = tuple(replace(clip, split=parts[clip.path]) for clip in dataset.clips if clip.path in parts)
     left_out = len(dataset.clips) - len(clips)

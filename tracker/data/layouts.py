@@ -94,11 +94,10 @@ class TableLayout:
             )
         numbered = folds_from_1(folds)
         found = (replace(clip, fold=numbered.get(path)) for path, clip in clips.items())
-        notes = [f"no file is there for {absent:,} of the clips in {table.name}"] if absent else []
+        notes = [f"there is no file for {absent:,} of the clips in {table.name}"] if absent else []
         if left_out := len(listing.audio) - len(clips):
-            notes.append(
-                f"left out {left_out:,} of {len(listing.audio):,} audio files, not in {table.name} or named as another"
-            )
+            which = f"left out {left_out:,} of {len(listing.audio):,} audio files"
+            notes.append(f"{which}, without a line of their own in {table.name}")
         return Dataset(tuple(found), self.name, self.group_is, tuple(notes), listing.folder)
 
 
@@ -191,7 +190,7 @@ class SpeechCommandsLayout:
         labels = {steps[0] for steps in words.steps}
         notes = notes_on_folders(listing.folder, labels)
         if absent := len(held_out.keys() - {_without_ending(clip.path) for clip in clips}):
-            notes += (f"no file is there for {absent:,} of the {len(held_out):,} clips in {' and '.join(lists)}",)
+            notes += (f"there is no file for {absent:,} of the {len(held_out):,} clips in {' and '.join(lists)}",)
         return Dataset(clips, self.name, "speaker", notes)
 
     def _speaker(self, file: Path) -> str | None:
