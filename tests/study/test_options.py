@@ -138,6 +138,14 @@ class TestDesignOf:
         assert [design.level(run, "kernel_size") for run in range(3)] == [NOT_APPLICABLE, "7", "3"]
         assert design.differing(0, 1) == ("model",)
 
+    def test_design_of_takes_the_default_kernel_size_that_such_a_network_once_logged_for_none(self) -> None:
+        now, other = RunPlan(Configuration("linear", None)).params(), RunPlan(Configuration("cnn", 7)).params()
+        design = design_of([now, now | {"kernel_size": "3"}, other, other | {"kernel_size": "3"}])
+        assert design.configurations == ((0, 1), (2,), (3,))
+        assert design.level(1, "kernel_size") == NOT_APPLICABLE
+        changed = design_of([now, now | {"kernel_size": "3"}, now | {"kernel_size": "5"}])
+        assert len(changed.configurations) == 3
+
     def test_design_of_takes_numbers_that_parse_equal_for_one_level(self, writeup_params: Params) -> None:
         assert design_of(writeup_params).levels["learning_rate"] == ("0.0001", "0.001")
 

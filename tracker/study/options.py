@@ -358,7 +358,7 @@ def design_of(
     Runs of equal block were judged on the same validation clips; by default all were.
     """
     roles = roles or param_roles(params)
-    terms = _with_implied(params, [terms_of(p, roles) for p in params])
+    terms = _with_implied(params, _without_lacked(params, [terms_of(p, roles) for p in params]))
     logged = zip(_lacking(params, terms), _without_dependents([dict(term.levels) for term in terms]), strict=True)
     tables = [dict.fromkeys(lacking, _NO_LEVEL) | table for lacking, table in logged]
     levels: dict[str, tuple[str, ...]] = {}
@@ -374,6 +374,25 @@ def design_of(
     codes = np.array(columns, dtype=np.int64).reshape(len(levels), len(terms)).T
     blocks = tuple(blocks) if blocks is not None else (None,) * len(terms)
     return Design(terms, tuple(levels), levels, codes, blocks, roles)
+
+
+def _without_lacked(params: Sequence[Mapping[str, str]], terms: Sequence[Terms]) -> list[Terms]:
+    """Return the terms without an option's default if another run of tracker shows that the network lacks the option.
+
+    Earlier versions logged it for every network.
+    """
+    had: dict[tuple[str, str], set[str | None]] = defaultdict(set)
+    for of_run in filter(_is_by_tracker, params):
+        for name in _OF_SOME:
+            had[of_run[NETWORK], name].add(of_run.get(name))
+    gone = {key for key, values in had.items() if values == {None, str(LOGGED_OPTIONS[key[1]].default)}}
+
+    def kept(term: Terms, of_run: Mapping[str, str]) -> Terms:
+        if not _is_by_tracker(of_run):
+            return term
+        return replace(term, levels=tuple(level for level in term.levels if (of_run[NETWORK], level[0]) not in gone))
+
+    return [*map(kept, terms, params)] if gone else [*terms]
 
 
 def _with_implied(params: Sequence[Mapping[str, str]], terms: Sequence[Terms]) -> tuple[Terms, ...]:
@@ -409,13 +428,13 @@ def _lacking(params: Sequence[Mapping[str, str]], terms: Sequence[Terms]) -> lis
     own = {name for term in terms for name, _ in term.levels if name not in _OWN}
     lacking = {network: frozenset(own - names) for network, names in owned.items()} | {OFF: frozenset()}
 
-    def lacked(network: str, of_run: Mapping[str, str]) -> frozenset[str]:
+    def lacked(network: str, of_run: Mapping[str, str], had: Mapping[str, str]) -> frozenset[str]:
         features = FEATURE_OPTIONS & own if has_features_of_network(of_run) else frozenset()
         if features or _is_by_tracker(of_run):
-            return features | (lacking[network] - LOGGED_OPTIONS.keys()) | (_OF_SOME - of_run.keys())
+            return features | (lacking[network] - LOGGED_OPTIONS.keys()) | (_OF_SOME - had.keys())
         return lacking[network]
 
-    return list(map(lacked, networks, params))
+    return list(map(lacked, networks, params, levels))
 
 
 def _without_dependents(tables: list[dict[str, str]]) -> list[dict[str, str]]:
