@@ -53,6 +53,10 @@ class TestSelectionOptimism:
         assert found.verdict == "estimate"
         assert not found.details.over_epochs
 
+    def test_selection_optimism_is_not_estimated_from_a_single_group(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = [made(i, "110010", seed=str(i), groups=list("xxxxxx")) for i in range(2)]
+        assert [*selection_optimism(studied(*runs))] == []
+
     def test_selection_optimism_draws_groups_where_clips_share_them(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = [made(i, "110010", seed=str(i), groups=list("xxyyzz")) for i in range(2)]
         (found,) = selection_optimism(studied(*runs))

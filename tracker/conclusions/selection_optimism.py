@@ -68,6 +68,7 @@ class SelectionOptimism(Details):
 def selection_optimism(study: Study) -> Iterator[Conclusion]:
     """Conclude on each set of clips with several runs' predictions; on none over folds, where no run is picked.
 
+    On none of a single group either: drawn again, it is the same clips, which would say that nothing flatters the best.
     One `unknown` conclusion if several runs have no predictions to resample, or are not ranked by accuracy.
     """
     if cross_validation(study) is not None:
@@ -80,6 +81,8 @@ def selection_optimism(study: Study) -> Iterator[Conclusion]:
         return
     for clips in several:
         runs, groups = clips.with_predictions, clips.groups or None
+        if groups and len(set(groups)) == 1:
+            continue
         best = min(runs, key=lambda run: study.rank_of.get(run, len(study.results)))
         by_epoch, seed = _by_epoch(study, clips) if len(runs) <= MOST_RUNS_BY_EPOCH else None, study.random_seed(runs)
         if by_epoch is None:
