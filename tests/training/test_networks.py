@@ -365,6 +365,12 @@ class TestKernelSizes:
         (tmp_path / "net.py").write_text(f"def build(input_shape, n_classes, *, kernel_size: int = 3):\n    {words}\n")
         assert parse_options(str(tmp_path / "net.py"), {}).kernel_sizes == sizes
 
+    @pytest.mark.parametrize(("parameter", "has_kernel"), [("kernel_size: int = 5", False), ("kernel_size", True)])
+    def test_a_single_one_is_left_to_a_network_that_can_be_built_without(self, tmp_path, parameter, has_kernel):
+        words = '"""Build.\n\n    Parameters\n    ----------\n    kernel_size : int, 5\n        Its size.\n    """'
+        (tmp_path / "net.py").write_text(f"def build(input_shape, n_classes, *, {parameter}):\n    {words}\n")
+        assert parse_options(str(tmp_path / "net.py"), {}).has_kernel == has_kernel
+
 
 class TestReadFeatures:
     def test_a_network_without_any_needs_none(self):

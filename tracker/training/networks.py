@@ -182,7 +182,8 @@ def of_network(name: str, options: tuple[tuple[str, OptionValue], ...]) -> OfNet
     """
     file, shown = _locate(name)
     sizes = _kernel_sizes(shown, source := _read(file))
-    return OfNetwork(options, read_features(shown, source), sizes, _sized_networks() if _is_one(sizes) else ())
+    is_fixed = _is_one(sizes) and not _needs_kernel(_build(shown, source))
+    return OfNetwork(options, read_features(shown, source), sizes, _sized_networks() if is_fixed else ())
 
 
 def _sized_networks() -> tuple[str, ...]:
@@ -194,6 +195,12 @@ def _sized_networks() -> tuple[str, ...]:
 
 def _is_one(sizes: Range) -> bool:
     return sizes.least is not None and sizes.least == sizes.most
+
+
+def _needs_kernel(build: ast.FunctionDef) -> bool:
+    """Return whether `build` can't be called without a kernel size."""
+    pairs = zip(build.args.kwonlyargs, build.args.kw_defaults, strict=True)
+    return ("kernel_size", None) in [(parameter.arg, default) for parameter, default in pairs]
 
 
 def _kernel_sizes(shown: str, source: bytes) -> Range:
