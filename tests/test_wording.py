@@ -189,6 +189,9 @@ class TestOthers:
         assert change_words("plateau", "off", "0.3x10") == "a plateau of factor 0.3 and patience 10 instead of none"
         assert change_words("early_stopping_patience", "off", "15") == "early-stopping patience 15 instead of none"
         assert change_words("learning_rate", "off", "0.004453152026462822") == "learning rate 4.45e-3 instead of none"
+        assert change_words("early_stopping_patience", "15", "off") == (
+            "no early stopping instead of early-stopping patience 15"
+        )
 
 
 class TestWholeCell:

@@ -438,6 +438,8 @@ def change_words(option: str, start: str, end: str) -> str:
     """Return a change of level in words: ``kernel size 7 instead of 3``."""
     entry = LOGGED_OPTIONS.get(option)
     name = entry.quantity or entry.words if entry else option
+    if end == OFF:
+        return f"no {option_words(option)} instead of {name} {level_words(option, start)}"
     before = "none" if start == OFF else level_words(option, start)
     return f"{name} {level_words(option, end)} instead of {before}"
 
