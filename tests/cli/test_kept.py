@@ -246,7 +246,7 @@ class TestExport:
         result = here("export", "best", "--to", "keras", "--output", tmp_path)
         assert (result.status, result.err) == (
             1,
-            f"tracker: cannot export to {tmp_path}: it is there already; give another --output\n",
+            f"tracker: cannot export to {tmp_path}: the folder isn't empty; give another --output\n",
         )
 
     @pytest.mark.skipif(bool(find_spec("tf2onnx")), reason="the extra is installed")

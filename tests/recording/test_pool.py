@@ -36,6 +36,8 @@ class TestPool:
         workers = Workers(2, 1, "tensorflow", abs)
         (lost,) = call_in_workers(workers, os.getpid, [()])
         os.kill(lost, signal.SIGKILL)
-        while not pool._kept[workers]._flags.broken:  # type: ignore[attr-defined]
+        flags, patience = pool._kept[workers]._flags, 6_000  # type: ignore[attr-defined]
+        while not flags.broken and (patience := patience - 1):
             time.sleep(0.01)
+        assert flags.broken
         assert list(call_in_workers(workers, abs, [(-1,)])) == [1]

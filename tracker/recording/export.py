@@ -62,7 +62,8 @@ def export_run(
         )
     target = folder or Path(f"{printable(run.name).replace('/', '-').strip('. ') or run.run_id}-{form}")
     if target.is_file() or (target.is_dir() and any(target.iterdir())):
-        raise TrackerError(f"cannot export to {target}: it is there already; give another --output")
+        why = "it is a file" if target.is_file() else "the folder isn't empty"
+        raise TrackerError(f"cannot export to {target}: {why}; give another --output")
     kept = open_model(run, store)
     files = _files(kept, runs, form)
     with disk_errors("export to", target), folder_when_complete(target) as place:
