@@ -434,9 +434,12 @@ SR = 8_000
 
 
 def write_tone(file: Path, hertz: float, seconds: float = 1.0, seed: int = 0) -> None:
-    """Write a tone with a little noise: two of different pitch are two classes that a network can tell apart."""
+    """Write a tone with a little noise: two of different pitch are two classes that a network can tell apart.
+
+    The noise is of the pitch, too, as clips with the same noise would count as one recording.
+    """
     time = np.arange(int(SR * seconds)) / SR
-    noise = np.random.default_rng(seed).normal(0, 0.01, len(time))
+    noise = np.random.default_rng([seed, round(hertz)]).normal(0, 0.01, len(time))
     file.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(file, 0.3 * np.sin(2 * np.pi * hertz * time) + noise, SR)
 
