@@ -145,8 +145,7 @@ def network_options(name: str) -> tuple[NetworkOption, ...]:
     TrainingError
         If its file isn't as it must be.
     """
-    file, shown = _locate(name)
-    return read_options(shown, _read(file))
+    return read_options(*_located_source(name))
 
 
 def parse_options(name: str, given: Mapping[str, str]) -> OfNetwork:
@@ -180,20 +179,20 @@ def of_network(name: str, options: tuple[tuple[str, OptionValue], ...]) -> OfNet
     TrainingError
         If its file isn't as it must be.
     """
-    file, shown = _locate(name)
-    sizes = _kernel_sizes(shown, source := _read(file))
-    is_fixed = _is_one(sizes) and not _needs_kernel(_build(shown, source))
+    shown, source = _located_source(name)
+    sizes = _kernel_sizes(shown, source)
+    is_fixed = _is_single(sizes) and not _needs_kernel(_build(shown, source))
     return OfNetwork(options, read_features(shown, source), sizes, _sized_networks() if is_fixed else ())
 
 
 def _sized_networks() -> tuple[str, ...]:
     """Return the built-in networks whose kernel size can be chosen."""
-    names = [name for name in network_names() if is_built_in(name)]
-    sizes = {name: _kernel_sizes(shown, _read(file)) for name in names for file, shown in (_locate(name),)}
-    return tuple(name for name in names if not _is_one(sizes[name]))
+    names = filter(is_built_in, network_names())
+    return tuple(name for name in names if not _is_single(_kernel_sizes(*_located_source(name))))
 
 
-def _is_one(sizes: Range) -> bool:
+def _is_single(sizes: Range) -> bool:
+    """Return whether a range holds one size alone."""
     return sizes.least is not None and sizes.least == sizes.most
 
 
@@ -388,6 +387,12 @@ def _modules(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     return sorted(file.stem for file in folder.glob("*.py") if file.stem.isidentifier() and file.stem[0] != "_")
+
+
+def _located_source(name: str) -> tuple[str, bytes]:
+    """Return the path that messages name a network's file by, and its source."""
+    file, shown = _locate(name)
+    return shown, _read(file)
 
 
 def _read(file: Path) -> bytes:
