@@ -18,6 +18,9 @@ class TestRowsQuotedOrNot:
         assert rows[1][1][1] == '"He said'
         assert rows[4][1][1] == "quoted"
 
+    def test_a_quote_in_the_last_line_is_text_if_it_is_never_closed(self):
+        assert rows_quoted_or_not('path\ttext\tlabel\na\t"He said\tx\n', "\t")[1] == (2, ["a", '"He said', "x"])
+
     def test_a_quote_that_would_swallow_more_than_a_field_may_hold_swallows_no_line(self):
         rows = rows_quoted_or_not("path,label\n" + '"a,x\n' + "b,y\n" * 50_000, ",")
         assert len(rows) == 50_002
@@ -41,6 +44,15 @@ class TestSeparatorHint:
         assert header_of(self.TEXT) == ["path", "label"]
         assert rows_quoted_or_not(self.TEXT, ";") == [*rows_of(self.TEXT, ";")]
         assert [line for line, _ in rows_of(self.TEXT, ";")] == [2, 3]
+
+    def test_lines_are_counted_with_the_hint_and_the_blank_ones_around_it(self):
+        text = "\n\n" + self.TEXT.replace("path", ";;\r\npath")
+        assert delimiter_of(text) == ";"
+        assert header_of(text) == ["path", "label"]
+        assert [line for line, _ in rows_of(text, ";")] == [line for line, _ in rows_quoted_or_not(text, ";")] == [5, 6]
+
+    def test_the_delimiter_may_be_a_tab(self):
+        assert delimiter_of("sep=\t\npath\tlabel,text\n") == "\t"
 
 
 class TestRowsOf:

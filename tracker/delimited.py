@@ -14,11 +14,11 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 DELIMITERS = ",;\t"  # spreadsheets of countries with a decimal comma write semicolons
 
-_HINT = re.compile(r"\A\s*sep=(\S)[ \t]*(?=[\r\n])", re.IGNORECASE)  # in the first line, for Excel
+_HINT = re.compile(r"(\A\s*)sep=([\S\t])[ \t]*(?=[\r\n])", re.IGNORECASE)  # in the first line, for Excel
 _ZIP = b"PK\x03\x04"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -39,14 +39,14 @@ def text_of(data: bytes) -> str:
 def delimiter_of(text: str) -> str:
     """Return what divides the fields of the first line that isn't blank: what divides it into most, else a comma."""
     if hint := _HINT.match(text):
-        return hint[1]
+        return hint[2]
     first = text.lstrip("\r\n ").partition("\n")[0]
     return max(DELIMITERS, key=first.count)
 
 
 def header_of(text: str) -> list[str]:
     """Return the fields of the first line that isn't blank, whatever its quotes."""
-    return _fields_of(_HINT.sub("", text).lstrip().partition("\n")[0].rstrip("\r"), delimiter_of(text))
+    return next((fields for _, fields in _rows_by_line(_lines(text), delimiter_of(text))), [])
 
 
 def rows_of(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -63,23 +63,32 @@ def rows_quoted_or_not(text: str, delimiter: str) -> list[tuple[int, list[str]]]
     In such a file, a quote is never closed, or is closed some lines below. Then every line is a row by itself, so that
     no quote can swallow another one.
     """
-    text = _HINT.sub("", text)
-    lines = io.StringIO(text, newline="").readlines()
+    lines = [*_lines(text)]
     try:
         rows = [*_rows(text, delimiter, strict=False)]
         width = len(rows[0][2]) if rows else 0
-        spanning = (lines[begins - 1 : end] for begins, end, _ in rows if end > begins)
+        spanning = (lines[begins - 1 : end] for begins, end, _ in rows if end > begins or end == len(lines))
         if not any(_is_swallowed(spanned, delimiter, width) for spanned in spanning):
             return [(begins, fields) for begins, _, fields in rows]
     except ValueError:  # a field that is longer than any is, by what it swallowed
         pass
+    return [*_rows_by_line(lines, delimiter)]
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Return the lines with their ends; in place of the hint for Excel is a blank one, so that they can be counted."""
+    return io.StringIO(_HINT.sub(r"\1", text), newline="")
+
+
+def _rows_by_line(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and the fields of each line that isn't blank, whatever its quotes."""
     numbered = ((number, line.rstrip("\r\n")) for number, line in enumerate(lines, 1))
-    return [(number, _fields_of(line, delimiter)) for number, line in numbered if line.strip(f" {delimiter}")]
+    return ((number, _fields_of(line, delimiter)) for number, line in numbered if line.strip(f" {delimiter}"))
 
 
 def _is_swallowed(lines: list[str], delimiter: str, width: int) -> bool:
     """Return whether a quote runs over lines that are rows of their own, or isn't closed as it must be."""
-    if all(line.count(delimiter) + 1 == width for line in lines):
+    if len(lines) > 1 and all(line.count(delimiter) + 1 == width for line in lines):
         return True
     try:
         return not [*_rows("".join(lines), delimiter, strict=True)]
@@ -99,8 +108,7 @@ def _fields_of(line: str, delimiter: str) -> list[str]:
 
 def _rows(text: str, delimiter: str, *, strict: bool) -> Iterator[tuple[int, int, list[str]]]:
     """Yield the first and the last line of each row that isn't blank, and its fields."""
-    lines = io.StringIO(_HINT.sub("", text), newline="")
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=strict)
+    reader = csv.reader(_lines(text), delimiter=delimiter, skipinitialspace=True, strict=strict)
     begins = 1
     try:
         for fields in reader:
