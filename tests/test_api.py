@@ -252,7 +252,7 @@ class TestStores:
             with pytest.raises(tracker.TrackerError, match=r"does not exist: .* or give another tracking_uri"):
                 read()
         for end in (tracker.resume, tracker.close):
-            with pytest.raises(tracker.TrackerError, match="no run has the id or name 'x'; there are: none"):
+            with pytest.raises(tracker.TrackerError, match=r"'x'; there are: none in .*, or give its store with tr"):
                 end("x")
             with pytest.raises(ValueError, match="a run must be named by its id or name, got None"):
                 end(None)  # type: ignore[arg-type]

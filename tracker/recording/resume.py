@@ -147,7 +147,15 @@ def _find(run: str, store: Store, reporter: Reporter) -> Journal:
     found = journals(journals_folder(store)).where(lambda journal: not journal.is_deleted)
     for problem in found.problems:
         reporter.warn(problem)
-    return find_run(found, run)
+    try:
+        return find_run(found, run)
+    except TrackerError as error:
+        if found:
+            raise
+        raise TrackerError(
+            f"{error} in {journals_folder(store)}; change to the folder that it was started in, or give its store with "
+            "--tracking-uri"
+        ) from error
 
 
 def refuse_alive(journal: Journal, *, gone: bool = False) -> None:
