@@ -339,8 +339,8 @@ class TestTrain:
             ({"dropuot": 0.4}, r"has no option 'dropuot': did you mean dropout\?"),
             ({"kernel_size": 0}, "kernel_size: the kernel size must be 1 to 255, got 0"),
             ({"kernel_size": 10**6}, "kernel_size: the kernel size must be 1 to 255, got 1000000"),
-            ({"seed": 2**32}, "seed: the seed must be 0 to 4294967295, got 4294967296"),
-            ({"segment_s": math.nan}, "segment_s: the segment length must be above 0 and at most 3600, got nan"),
+            ({"seed": 2**32}, "seed: the seed must be 0 to 4,294,967,295, got 4294967296"),
+            ({"segment_s": math.nan}, "segment_s: the segment length must be above 0 and at most 3,600, got nan"),
             (
                 {"width": 10**5_000},
                 "option width must be a number, a text or a truth value, got a number of about 5000",

@@ -129,7 +129,7 @@ class TestPredict:
             ),
             (
                 {"n_mels": "0"},
-                "the features of run .* cannot be made: the number of mel bands must be 1 to 4096, got 0",
+                "the features of run .* cannot be made: the number of mel bands must be 1 to 4,096, got 0",
             ),
             ({"segment_s": "0.6"}, r"takes images of 128×17×1 for 2 classes, but its run logged 128×26×1"),
         ],

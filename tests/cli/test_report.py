@@ -567,7 +567,7 @@ class TestMaxBytes:
     def test_anything_but_a_whole_number_from_1_is_refused(self, writeup: Tracker, value: str) -> None:
         result = writeup("report", "--format", "summary", "--max-bytes", value)
         assert (result.status, result.out) == (2, "")
-        assert f"'--max-bytes': must be a whole number, 1 to 1000000000, got '{value}'" in result.err
+        assert f"'--max-bytes': must be a whole number, 1 to 1,000,000,000, got '{value}'" in result.err
 
 
 class TestAudio:

@@ -60,7 +60,7 @@ class TestReadAudio:
         content = bytearray(wav.read_bytes())
         content[24:28] = struct.pack("<I", rate)
         wav.write_bytes(content)
-        assert fault(wav) == f"its sample rate must be 1000 to 1000000 Hz, got {rate}"
+        assert fault(wav) == f"its sample rate must be 1,000 to 1,000,000 Hz, got {rate}"
 
     def test_read_audio_refuses_what_is_longer_than_memory_should_be_asked_for(self, write, sound, monkeypatch):
         monkeypatch.setattr(decode, "MOST_SAMPLES", len(sound) - 1)

@@ -99,10 +99,10 @@ class TestWrongJournals:
     @pytest.mark.parametrize(
         ("params", "tags", "reason"),
         [
-            ({"hop_length": "0"}, {}, "the hop must be 1 to 131072, got 0"),
-            ({"n_fft": "0"}, {}, "the window length must be 16 to 131072, got 0"),
-            ({"n_mels": "-1"}, {}, "the number of mel bands must be 1 to 4096, got -1"),
-            ({"sr": "9" * 30}, {}, "the sampling rate must be 1000 to 384000, got a number of about 30 digits"),
+            ({"hop_length": "0"}, {}, "the hop must be 1 to 131,072, got 0"),
+            ({"n_fft": "0"}, {}, "the window length must be 16 to 131,072, got 0"),
+            ({"n_mels": "-1"}, {}, "the number of mel bands must be 1 to 4,096, got -1"),
+            ({"sr": "9" * 30}, {}, "the sampling rate must be 1,000 to 384,000, got a number of about 30 digits"),
             ({"epochs": "9" * 5_000}, {}, "the param epochs cannot be read"),
             ({"learning_rate": "nan"}, {}, "learning rate|learning_rate"),
             ({"model": "x/" * 2_500 + "net.py"}, {}, "File name too long"),

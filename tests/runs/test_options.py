@@ -44,10 +44,15 @@ class TestRange:
             (Range(), ""),
             (Range(least=1, most=9), "1 to 9"),
             (Range(above=0, most=1e38), "above 0 and at most 1e38"),
+            (Range(least=1_000.5, most=2**32), "1,000.5 to 4,294,967,296"),
         ],
     )
     def test_range_is_written_in_words(self, bounds: Range, words: str) -> None:
         assert str(bounds) == words
+
+    @pytest.mark.parametrize("text", ["1,000 to 384,000", "1000 to 384000", "at least 1,000 and at most 384000"])
+    def test_range_is_read_with_and_without_commas(self, text: str) -> None:
+        assert Range.parse(text) == Range(least=1_000, most=384_000)
 
     @pytest.mark.parametrize("number", [0, 1, float("nan"), float("inf")])
     def test_excludes_its_open_ends_and_what_is_not_finite(self, number: float) -> None:
@@ -74,7 +79,7 @@ class TestParse:
             ("kernel_size", "2.5", "the kernel size must be a whole number, got '2.5'"),
             ("kernel_size", "0", "the kernel size must be 1 to 255, got 0"),
             ("learning_rate", "nan", "the learning rate must be above 0 and at most 1e38, got nan"),
-            ("early_stopping_patience", "0", "the early-stopping patience must be 1 to 100000, got 0"),
+            ("early_stopping_patience", "0", "the early-stopping patience must be 1 to 100,000, got 0"),
             ("keep", "worst", "--keep must be best or last, got 'worst'"),
             ("plateau", "0.3", "expected FACTOR,PATIENCE, for example 0.3,10, got '0.3'"),
             ("plateau", "0.3,1.5", "'0.3,1.5': the patience must be a whole number, got '1.5'"),
@@ -117,12 +122,12 @@ class TestPlanWith:
             ({"plateau": (0.3,)}, r"plateau: Plateau must be made of factor and patience, got \(0.3,\)"),
             ({"plateau": ("a", 1)}, r"plateau: Plateau must be made of factor and patience, got \('a', 1\)"),
             ({"plateau": 0.3}, "plateau: the plateau must be FACTOR,PATIENCE, such as 0.3,10, got 0.3"),
-            ({"seed": -1}, "seed: the seed must be 0 to 4294967295, got -1"),
+            ({"seed": -1}, "seed: the seed must be 0 to 4,294,967,295, got -1"),
             ({"kernel_size": 10**6}, "kernel_size: the kernel size must be 1 to 255, got 1000000"),
-            ({"seed": 10**5_000}, "seed: the seed must be 0 to 4294967295, got a number of about 5000 digits"),
-            ({"plateau": (0.3, 10**5_000)}, "plateau: a plateau's patience must be 1 to 100000, got a number .*"),
-            ({"fold": (1, 10**9)}, "fold: the number of folds must be 2 to 10000, got 1000000000"),
-            ({"segment_s": float("inf")}, "segment_s: the segment length must be above 0 and at most 3600, got inf"),
+            ({"seed": 10**5_000}, "seed: the seed must be 0 to 4,294,967,295, got a number of about 5000 digits"),
+            ({"plateau": (0.3, 10**5_000)}, "plateau: a plateau's patience must be 1 to 100,000, got a number .*"),
+            ({"fold": (1, 10**9)}, "fold: the number of folds must be 2 to 10,000, got 1000000000"),
+            ({"segment_s": float("inf")}, "segment_s: the segment length must be above 0 and at most 3,600, got inf"),
         ],
     )
     def test_plan_with_refuses_values_of_another_type_or_range(self, values: dict[str, object], error: str) -> None:

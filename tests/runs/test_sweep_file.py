@@ -73,7 +73,7 @@ class TestFile:
             ("kernel_size = [3]", "f, line 1: a sweep has no kernel_size; options stand under [base] or [grid]: move "),
             ("jobs = 3", "f, line 1: a sweep has no jobs; give --jobs on the command line"),
             ("\nseed = 3", "f, line 2: a sweep has no seed; did you mean seeds?"),
-            ("seeds = 0", "f, line 1: the number of seeds must be 1 to 10000, got 0"),
+            ("seeds = 0", "f, line 1: the number of seeds must be 1 to 10,000, got 0"),
             ("final = 1", "f, line 1: final must be true or false, got 1"),
             ("data = 1", "f, line 1: data must be a text, got 1"),
             ("data = ''", "f, line 1: data is empty: leave it out"),

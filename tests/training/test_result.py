@@ -78,7 +78,7 @@ class TestThreads:
 
     @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", "", "1025", "1000000", "9" * 5_000, "²"])
     def test_a_number_of_threads_out_of_range_or_not_whole_is_refused(self, text):
-        with pytest.raises(TrainingError, match="TRACKER_THREADS must be a whole number, 1 to 1024, got"):
+        with pytest.raises(TrainingError, match="TRACKER_THREADS must be a whole number, 1 to 1,024, got"):
             threads({"TRACKER_THREADS": text})
 
 

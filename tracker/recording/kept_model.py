@@ -141,7 +141,7 @@ def _segment(run: Run) -> float:
     except KeyError as error:
         raise ValueError("the param segment_s is missing") from error
     if not 0 < seconds <= 3_600:
-        raise ValueError(f"the param segment_s must be above 0 and at most 3600, got {number_text(seconds)}")
+        raise ValueError(f"the param segment_s must be above 0 and at most 3,600, got {number_text(seconds)}")
     return seconds
 
 

@@ -26,7 +26,7 @@ OptionValue = int | float | str | bool  # What an option of a network may be set
 OFF = "off"  # the level of an option that is not set
 _ENTRY = "option"
 _BOUNDS = {"at least": "least", "above": "above", "below": "below", "at most": "most"}
-_NUMBER = r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
+_NUMBER = r"-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d+)?"
 _BOUND = re.compile(rf"({'|'.join(_BOUNDS)}) ({_NUMBER})")
 _FROM_TO = re.compile(rf"({_NUMBER}) to ({_NUMBER})")
 _LONGEST_NUMBER = 10**20  # beyond it, a bound is written with an exponent and a value as its number of digits
@@ -81,9 +81,9 @@ class Range:
     def parse(cls, text: str) -> Self | None:
         """Return the range that `str` writes so, as ``at least 0 and below 1`` or ``1 to 9``; None for other text."""
         if both := _FROM_TO.fullmatch(text):
-            return cls(least=float(both[1]), most=float(both[2]))
+            return cls(least=_bound(both[1]), most=_bound(both[2]))
         clauses = [_BOUND.fullmatch(clause) for clause in text.split(" and ")]
-        bounds = {_BOUNDS[bound[1]]: float(bound[2]) for bound in clauses if bound}
+        bounds = {_BOUNDS[bound[1]]: _bound(bound[2]) for bound in clauses if bound}
         return cls(**bounds) if len(bounds) == len(clauses) else None
 
 
@@ -368,7 +368,14 @@ def with_type(value: object) -> str:
 
 
 def _bound_text(bound: float) -> str:
-    return number_text(bound) if abs(bound) < _LONGEST_NUMBER else f"{bound:g}".replace("e+", "e")
+    if abs(bound) >= _LONGEST_NUMBER:
+        return f"{bound:g}".replace("e+", "e")
+    whole, point, rest = number_text(bound).partition(".")
+    return f"{int(whole):,}{point}{rest}" if abs(bound) >= 1 else number_text(bound)
+
+
+def _bound(text: str) -> float:
+    return float(text.replace(",", ""))
 
 
 def number_text(value: float) -> str:
