@@ -288,9 +288,9 @@ def audio_files(folder: Path) -> tuple[Path, ...]:
 
 
 def _files(folder: Path, above: Sequence[Path]) -> Iterator[Path]:
-    """Yield every file below `folder`, also through symbolic links, but never in circles."""
+    """Yield every file below `folder`, also through symbolic links, but not through one to a folder that it is in."""
     here = folder.resolve()
-    if here in above:
+    if any(folder_above.is_relative_to(here) for folder_above in above):
         return
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if entry.name.startswith(".") or entry.name == "__MACOSX":
