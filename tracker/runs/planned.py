@@ -180,17 +180,12 @@ class DataPlan:
         self.column_names  # noqa: B018  (to check them)
         self.lists  # noqa: B018
         if self.group_by and self.group_level is None and self.group_tag is None:
-            expected = f"--group-by must be folder:N, tag:NAME or a regular expression, got {shown(self.group_by)}"
             if self.group_by.startswith(("folder:", _TAG)):
-                raise ValueError(f"{expected}; folders are counted from 1, tags are words such as artist")
-            if _WORD.fullmatch(self.group_by):
-                raise ValueError(
-                    f"{expected}, which finds the same in all paths; did you mean {_guess(self.group_by)}?"
-                )
+                raise _rule_error(self.group_by, "; folders are counted from 1, tags are words such as artist")
             try:
                 re.compile(self.group_by)
             except re.error as error:
-                raise ValueError(f"{expected} ({error})") from error
+                raise _rule_error(self.group_by, f" ({error})") from error
 
     @property
     def column_names(self) -> dict[str, str]:
@@ -236,6 +231,16 @@ class DataPlan:
         """The tag that clips are grouped by."""
         name = (self.group_by or "").removeprefix(_TAG)
         return name if self.group_by == f"{_TAG}{name}" and name.isidentifier() else None
+
+
+def _rule_error(rule: str, reason: str) -> ValueError:
+    return ValueError(f"--group-by must be folder:N, tag:NAME or a regular expression, got {shown(rule)}{reason}")
+
+
+def _refuse_word(rule: str | None) -> None:
+    """Refuse to group by a word alone; not part of `DataPlan`, since earlier versions logged runs with such rules."""
+    if rule and _WORD.fullmatch(rule):
+        raise _rule_error(rule, f", which finds the same in all paths; did you mean {_guess(rule)}?")
 
 
 def _guess(word: str) -> str:
@@ -727,13 +732,15 @@ def plan_with(values: Mapping[str, object], network: OfNetwork | None = None) ->
     _check_kernel(typed, network)
     if not network.has_kernel:
         typed["kernel_size"] = None
-    return RunPlan(
+    plan = RunPlan(
         _made(Configuration, typed, options=network.options),
         **_among(RunPlan, typed),
         split=_made(SplitPlan, typed),
         spectrogram=_spectrogram(typed, network),
         data=_made(DataPlan, typed),
     )
+    _refuse_word(plan.data.group_by)
+    return plan
 
 
 def _check_kernel(typed: Mapping[str, object], network: OfNetwork) -> None:
