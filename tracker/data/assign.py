@@ -6,22 +6,24 @@ Groups come from a clip's path or from the tags in its file, parts from publishe
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracker.contained_files import read_regular
-from tracker.data.manifest import SPLIT_WORDS, split_word
+from tracker.data.manifest import SPLIT_WORDS, parts_of, split_word
 from tracker.delimited import text_of
 from tracker.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tracker.data.dataset import Clip, Dataset, Part
     from tracker.runs import DataPlan
 
+_TRAINED_ON = frozenset({"dev", "devel", "development"})  # words for what is validated on, or trained on beside a test
+_PURPOSE: Mapping[Part, str] = {"train": "to train on", "validation": "to validate on", "test": "to test on"}
 _MOST_STRANGE = 0.1  # fraction of a list's lines that may name no clip: a common copy of GTZAN lacks a file
 
 
@@ -117,10 +119,37 @@ def split_by_lists(dataset: Dataset, lists: Sequence[Path]) -> Dataset:
         notes += (
             [f"there is no file for {len(strange):,} of the {len(lines):,} clips in {file.name}"] if strange else []
         )
+    notes += _note_on_sizes(lists, parts)
     clips = tuple(replace(clip, split=parts[clip.path]) for clip in dataset.clips if clip.path in parts)
     left_out = len(dataset.clips) - len(clips)
     notes += [f"left out {left_out:,} of {len(dataset.clips):,} clips, in none of the lists"] if left_out else []
     return replace(dataset, clips=clips, notes=(*dataset.notes, *notes))
+
+
+def refuse_swapped(lists: Sequence[Path]) -> None:
+    """Refuse lists whose names say other parts than their order does, as a person who typed them meant otherwise."""
+    words = [split_word(file.stem) for file in lists]
+    said = parts_of({word for word in words if word})
+    for file, word, part in zip(lists, words, _parts(lists), strict=True):
+        if word and said[word] != part and not (part == "train" and word in _TRAINED_ON):
+            raise DataError(
+                f"--split-lists: {file} stands where the clips {_PURPOSE[part]} are listed, but by its name it has "
+                f"those {_PURPOSE[said[word]]}; give the lists in the order TRAIN VALID TEST or TRAIN TEST, or "
+                "rename it"
+            )
+
+
+def _note_on_sizes(lists: Sequence[Path], parts: Mapping[str, Part]) -> list[str]:
+    """Return a note if names don't say which list is trained on, and it isn't the longest."""
+    if split_word(lists[0].stem):
+        return []
+    sizes = Counter(parts.values())
+    return [
+        f"{lists[0].name} lists fewer clips to train on, {sizes['train']:,}, than {file.name} {_PURPOSE[part]}, "
+        f"{sizes[part]:,}; if that isn't meant, give the lists in the order TRAIN VALID TEST or TRAIN TEST"
+        for file, part in zip(lists, _parts(lists), strict=True)
+        if sizes[part] > sizes["train"]
+    ]
 
 
 def _parts(lists: Sequence[Path]) -> tuple[Part, ...]:

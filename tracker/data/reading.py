@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.data.assign import grouped, split_by_lists
+from tracker.data.assign import grouped, refuse_swapped, split_by_lists
 from tracker.data.dataset import (
     LAYOUT,
     NOISE,
@@ -63,8 +63,10 @@ def located(plan: DataPlan, data: Path | None) -> DataPlan:
     Raises
     ------
     DataError
-        If a path is in neither folder.
+        If a path is in neither folder, or the names of lists contradict their order.
     """
+    if plan.lists:
+        refuse_swapped([Path(file) for file in plan.lists])
     if data is None or not (plan.audio_root or plan.lists):
         return plan
     if is_of_library(str(data)):  # which has no folder before it is read
