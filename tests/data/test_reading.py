@@ -6,6 +6,7 @@ import pytest
 from tests.data.test_dataset import write
 from tracker.data.reading import read_dataset
 from tracker.errors import DataError
+from tracker.runs import DataPlan
 
 
 class TestReadDataset:
@@ -95,6 +96,11 @@ class TestFoldersThatAreParts:
         with pytest.raises(DataError, match=r"the sub-folders of .* list the clips in a manifest"):
             read_dataset(write(tmp_path, *names))
 
+    @pytest.mark.parametrize(("deeper", "level"), [("", "folder:1"), ("cat/", "folder:2")])
+    def test_the_level_that_is_offered_for_the_classes_is_there(self, tmp_path, deeper, level):
+        with pytest.raises(DataError, match=f"--columns label={level}$"):
+            read_dataset(write(tmp_path, f"000/{deeper}a.wav", "001/dog/b.wav", "002/pig/c.wav"))
+
     def test_a_table_nearby_is_named(self, tmp_path):
         write(tmp_path, "audio/fold1/a.wav", "audio/fold2/b.wav", "metadata/labels.csv")
         with pytest.raises(DataError, match=r"the labels may be in .*metadata/labels\.csv"):
@@ -109,6 +115,29 @@ class TestFoldersThatAreParts:
             (other[0], "dog", "train"),
             (other[1], "cat", "test"),
         }
+
+    @pytest.mark.parametrize(
+        ("names", "plan", "gone"),
+        [
+            (("Training/cat/a.wav", "Training/dog/b.wav", "Testing/cat/c.wav"), {}, "Training/bird"),
+            (("cat/fold1/a.wav", "cat/fold2/b.wav", "dog/fold1/c.wav"), {}, "bird"),
+            (("000/cat/a.wav", "001/dog/b.wav"), {"columns": "label=folder:2"}, "001/bird"),
+            (("ann/cat/a.wav", "bob/cat/b.wav", "bob/dog/c.wav"), {"group_by": "folder:1"}, "bob/bird"),
+            (("x/1001_DFA_ANG_XX.wav", "y/1001_DFA_HAP_XX.wav", "y/1002_DFA_SAD_XX.wav"), {}, "bird"),
+        ],
+    )
+    def test_a_class_without_a_clip_is_named_wherever_it_is(self, tmp_path, names, plan, gone):
+        (write(tmp_path, *names) / gone / "more").mkdir(parents=True)
+        assert read_dataset(tmp_path, DataPlan(**plan)).notes == (
+            f"no clips come from the folder {gone} (it is empty)",
+        )
+
+    def test_of_many_folders_without_clips_the_rest_is_counted(self, tmp_path):
+        write(tmp_path, "cat/a.wav", "dog/b.wav")
+        for number in range(22):
+            (tmp_path / f"{number:02}").mkdir()
+        notes = read_dataset(tmp_path).notes
+        assert (len(notes), notes[-1]) == (21, "nor do they come from 2 more folders")
 
     def test_folds_that_hold_the_classes_are_its_folds(self, tmp_path):
         names = [f"fold{k}/{label}/{k}.wav" for k in (0, 1) for label in ("cat", "dog")]

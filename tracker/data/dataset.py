@@ -40,6 +40,8 @@ _AUDIO = frozenset((  # whether it can be decoded is decided by what is in it
 ))  # fmt: skip
 _DVC = ".dvc"  # ending of the file that stands for one that DVC keeps elsewhere
 
+_MOST = 20  # folders without clips that are named
+
 UNREAD = ""  # in place of the hash of a file that can't be read: a pipe, a link that leads nowhere
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})  # control characters, undecodable bytes and line separators
 
@@ -244,18 +246,31 @@ def clips_by_folder(listing: Listing) -> list[Clip]:
     ]
 
 
-def notes_on_folders(folder: Path, labels: Collection[str]) -> tuple[str, ...]:
-    """Return a sentence for each sub-folder that gives no clip, so is no label: what it holds instead."""
-    names = {
-        unicodedata.normalize("NFC", entry.name): entry
-        for entry in sorted(folder.iterdir())
-        if entry.is_dir() and not entry.name.startswith(".") and entry.name != "__MACOSX"
-    }
-    return tuple(
-        f"no clips come from the folder {name} ({_contents(entry)})"
-        for name, entry in names.items()
-        if name not in labels
-    )
+def notes_on_folders(listing: Listing, levels: int = 1) -> tuple[str, ...]:
+    """Return a sentence for each folder of the first levels that gives no clip, so is no label: what it holds instead.
+
+    Folders in it are not looked at.
+    """
+    used = {steps[:level] for steps in listing.steps for level in range(1, min(levels, len(steps) - 1) + 1)}
+    unused = [*_unused(listing.folder, (), used, levels)]
+    notes = [f"no clips come from the folder {'/'.join(steps)} ({_contents(entry)})" for steps, entry in unused[:_MOST]]
+    rest = len(unused) - _MOST
+    more = "1 more folder" if rest == 1 else f"{rest:,} more folders"
+    return (*notes, *([f"nor do they come from {more}"] if rest > 0 else ()))
+
+
+def _unused(
+    folder: Path, above: tuple[str, ...], used: Collection[tuple[str, ...]], levels: int
+) -> Iterator[tuple[tuple[str, ...], Path]]:
+    """Yield the steps and the place of each folder that is not used, in a folder that is."""
+    for entry in sorted(folder.iterdir()):
+        steps = (*above, unicodedata.normalize("NFC", entry.name))
+        if entry.name.startswith(".") or entry.name == "__MACOSX" or not entry.is_dir():
+            continue
+        if steps not in used:
+            yield steps, entry
+        elif len(steps) < levels:
+            yield from _unused(entry, steps, used, levels)
 
 
 def _contents(folder: Path) -> str:
@@ -266,7 +281,7 @@ def _contents(folder: Path) -> str:
         return "a link to a folder that it is in"
     endings = Counter(file.suffix.lower() or "without an ending" for file in islice(_files(folder, ()), 10_000))
     if not endings:
-        return "hidden files alone" if any(folder.iterdir()) else "it is empty"
+        return "hidden files alone" if any(not entry.is_dir() for entry in folder.rglob("*")) else "it is empty"
     kinds = (
         f"{number:,} {ending} file{'' if number == 1 else 's'}"
         if ending.startswith(".")

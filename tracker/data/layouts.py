@@ -146,7 +146,7 @@ class NameLayout:
             return Dataset(tuple(clips), self.name, self.group_is, tuple(notes))
         groups = {clip.path: clip.group for clip in clips}
         labelled = (replace(clip, group=groups.get(clip.path)) for clip in clips_by_folder(listing))
-        return Dataset(tuple(labelled), group_is=self.group_is)
+        return Dataset(tuple(labelled), group_is=self.group_is, notes=notes_on_folders(listing))
 
     def _clip(self, listing: Listing, file: Path, match: re.Match[str]) -> Clip:
         return Clip(listing.path_of(file), file, self._label(match) or "", group=match["group"])
@@ -187,8 +187,7 @@ class SpeechCommandsLayout:
             )
             for clip in clips_by_folder(words)
         )
-        labels = {steps[0] for steps in words.steps}
-        notes = notes_on_folders(listing.folder, labels)
+        notes = notes_on_folders(words)
         if absent := len(held_out.keys() - {_without_ending(clip.path) for clip in clips}):
             notes += (f"there is no file for {absent:,} of the {len(held_out):,} clips in {' and '.join(lists)}",)
         return Dataset(clips, self.name, "speaker", notes)
@@ -268,8 +267,9 @@ class GtzanLayout:
             raise DataError(f"{listing.folder} holds the genres of {self.name} in several places, {places}; give one")
         (genres,) = folders
         others = [file for file in listing.audio if file.parent.parent != genres]
-        clips = clips_by_folder(Listing(genres, tuple(file for file in listing.audio if file.parent.parent == genres)))
-        notes = notes_on_folders(genres, {clip.label for clip in clips})
+        inside = Listing(genres, tuple(file for file in listing.audio if file.parent.parent == genres))
+        clips = clips_by_folder(inside)
+        notes = notes_on_folders(inside)
         if others:
             which = f"left out {len(others):,} of {len(listing.audio):,} audio files"
             notes += (f"{which}, in no folder of a genre, such as {listing.path_of(others[0])}",)

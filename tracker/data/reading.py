@@ -179,8 +179,9 @@ def _read_folder(folder: Path, plan: DataPlan, most_files: int | None) -> Datase
     if any(is_noise) and not all(is_noise):
         words = [file for file, noise in zip(listing.audio, is_noise, strict=True) if not noise]
         listing = replace(listing, audio=tuple(words))
-    clips = _clips_in_parts(listing, plan.group_level) or clips_by_folder(listing)
-    return Dataset(tuple(clips), notes=notes_on_folders(folder, {steps[0] for steps in listing.steps}))
+    return _read_parts(listing, plan.group_level) or Dataset(
+        tuple(clips_by_folder(listing)), notes=notes_on_folders(listing)
+    )
 
 
 def _read_levels(listing: Listing, plan: DataPlan) -> Dataset:
@@ -197,11 +198,11 @@ def _read_levels(listing: Listing, plan: DataPlan) -> Dataset:
                 f"{'/'.join(steps)} in {listing.folder} lies in no sub-folder of level {max(levels.values())}, which "
                 "--columns names; move it, or give another level"
             )
-    return Dataset(tuple(_clips(listing, {name: level - 1 for name, level in levels.items()})))
+    return _by_levels(listing, {name: level - 1 for name, level in levels.items()})
 
 
-def _clips_in_parts(listing: Listing, group_level: int | None) -> list[Clip] | None:
-    """Return the clips if folders are parts of the data and those in them or above them are the classes.
+def _read_parts(listing: Listing, group_level: int | None) -> Dataset | None:
+    """Return the dataset if folders are parts of the data and those in them or above them are the classes.
 
     None if there are no such folders; refuses those whose classes are not in them. `group_level` is what a user groups
     by, which is therefore not the level of the classes.
@@ -216,11 +217,11 @@ def _clips_in_parts(listing: Listing, group_level: int | None) -> list[Clip] | N
     if len(names) < 2:
         return None
     if is_deep and (_are_split(names) or _are_folds(names)):
-        return _clips(listing, {"label": 1, "split": 0, "fold": 0})
+        return _by_levels(listing, {"label": 1, "split": 0, "fold": 0})
     if group_level == 1:
-        return _clips_of_groups(listing, inside)
+        return _read_groups(listing, inside)
     if is_deep and (_are_split(below) or _are_folds(below)):
-        return _clips(listing, {"label": 0, "split": 1, "fold": 1})
+        return _by_levels(listing, {"label": 0, "split": 1, "fold": 1})
     if _are_split(names) or len({name.lower() for name in names} & SPLIT_WORDS.keys()) > 1:
         raise _parts_error(listing, names, "are parts of a split, not classes")
     if _are_folds(names) or _are_shards(names):
@@ -242,8 +243,8 @@ def _same_folders(listing: Listing, inside: Mapping[str, set[str]]) -> set[str]:
     return set()
 
 
-def _clips_of_groups(listing: Listing, inside: Mapping[str, Collection[str]]) -> list[Clip]:
-    """Return the clips of a folder whose sub-folders are groups, each with the classes in it."""
+def _read_groups(listing: Listing, inside: Mapping[str, Collection[str]]) -> Dataset:
+    """Return the dataset of a folder whose sub-folders are groups, each with the classes in it."""
     below = Counter(name for names in inside.values() for name in names)
     if "" in below or max(below.values()) < 2:
         raise DataError(
@@ -251,10 +252,10 @@ def _clips_of_groups(listing: Listing, inside: Mapping[str, Collection[str]]) ->
             "its classes; give a deeper level, such as folder:2, or a regular expression that finds in a path what "
             "some clips of a class share"
         )
-    return _clips(listing, {"label": 1})
+    return _by_levels(listing, {"label": 1})
 
 
-def _clips(listing: Listing, places: Mapping[str, int]) -> list[Clip]:
+def _by_levels(listing: Listing, places: Mapping[str, int]) -> Dataset:
     """Return clips by the folders in their paths, counted from 0: of the class, the group, the part, the fold."""
 
     def words(column: str) -> dict[str, str]:
@@ -266,10 +267,11 @@ def _clips(listing: Listing, places: Mapping[str, int]) -> list[Clip]:
     labels, groups, splits = words("label"), words("group"), words("split")
     found = {path: split_word(name) or "" for path, name in splits.items()}
     parts, folds = parts_of({*found.values()}), _folds(words("fold"))
-    return [
+    clips = (
         Clip(path, file, labels[path], groups.get(path), parts.get(found.get(path, "")), folds.get(path))
         for path, file in zip(listing.paths, listing.audio, strict=True)
-    ]
+    )
+    return Dataset(tuple(clips), notes=notes_on_folders(listing, max(places.values()) + 1))
 
 
 def _folds(names: Mapping[str, str]) -> dict[str, int]:
@@ -293,10 +295,15 @@ def _are_shards(names: Sequence[str]) -> bool:
 def _parts_error(listing: Listing, names: Sequence[str], what: str, otherwise: str = "") -> DataError:
     tables = _tables_near(listing)
     where = f"the labels may be in {_some(tables)}; " if tables else ""
+    is_deep = all(len(steps) > 2 for steps in listing.steps)
+    level = (
+        "say which level of folders is the class: --columns label=folder:2"
+        if is_deep
+        else "if they are the classes after all, say so: --columns label=folder:1"
+    )
     return DataError(
         f"the sub-folders of {listing.folder} ({_some(names)}) {what}; {where}"
-        "list the clips in a manifest (path,label,split,fold), or say which level of folders is the class: "
-        f"--columns label=folder:2{otherwise}"
+        f"list the clips in a manifest (path,label,split,fold), or {level}{otherwise}"
     )
 
 
