@@ -208,13 +208,13 @@ class TestReadAudioOfATruncatedFile:
         file = write(f"a.{name}", sound)
         content = file.read_bytes()
         file.write_bytes(content[:-100])
-        assert fault(file) == f"truncated: {2 * len(sound) - 100} of {2 * len(sound)} bytes of sound are present"
+        assert fault(file) == f"truncated: {2 * len(sound) - 100:,} of {2 * len(sound):,} bytes of sound are present"
 
     def test_read_audio_of_a_truncated_file_says_how_many_samples_of_an_mp3_can_be_decoded(self, write, sound):
         file = write("a.mp3", sound)
         content = file.read_bytes()
         file.write_bytes(content[: len(content) // 2])
-        assert f"of {len(sound)} samples can be decoded" in fault(file)
+        assert f"of {len(sound):,} samples can be decoded" in fault(file)
 
     @pytest.mark.parametrize("name", ["flac", "mp3", "ogg"])
     def test_read_audio_of_a_truncated_file_finds_a_hole_in_the_middle_where_the_format_can_tell(
@@ -339,7 +339,7 @@ class TestReadAudioWhole:
     @pytest.mark.parametrize("declared", [0, 10_000])
     def test_read_audio_refuses_a_wav_whose_header_says_less_than_follows(self, write, sound, declared):
         file = with_sizes(write("a.wav", sound), 36 + declared, declared)
-        assert fault(file).startswith(f"its header declares {declared} bytes of sound, but {2 * len(sound)} follow")
+        assert fault(file).startswith(f"its header declares {declared:,} bytes of sound, but {2 * len(sound):,} follow")
 
     def test_read_audio_takes_a_wav_with_other_chunks_and_room_behind_its_sound(self, write, sound):
         file = write("a.wav", sound)

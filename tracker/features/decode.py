@@ -207,10 +207,10 @@ def _check_sizes(raw: IO[bytes]) -> None:
     """Refuse a file with less or more sound than its header says."""
     declared, present = sizes_of_sound(raw, os.fstat(raw.fileno()).st_size) or (0, 0)
     if present < declared:
-        raise AudioFault(f"truncated: {present} of {declared} bytes of sound are present")
+        raise AudioFault(f"truncated: {present:,} of {declared:,} bytes of sound are present")
     if present > declared:
         raise AudioFault(
-            f"its header declares {declared} bytes of sound, but {present} follow; "
+            f"its header declares {declared:,} bytes of sound, but {present:,} follow; "
             "repair it, as with `sox --ignore-length`"
         )
 
@@ -227,7 +227,7 @@ def _mpeg(content: bytes, raw: IO[bytes] | None, sr: int) -> Sound:
         sound = _by_libsndfile(None if is_whole else stream.countable(), raw, Form.MPEG, sr)
     decoded = len(sound.samples)
     if decoded < stream.samples - _MOST_TRIMMED:
-        raise AudioFault(f"truncated or damaged: only {decoded} of {stream.samples} samples can be decoded")
+        raise AudioFault(f"truncated or damaged: only {decoded:,} of {stream.samples:,} samples can be decoded")
     return sound
 
 
@@ -248,13 +248,14 @@ def _by_libsndfile(content: bytes | None, raw: IO[bytes] | None, form: Form, sr:
     with sound:
         declared = _DECLARED.search(sound.extra_info)
         if declared and int(declared[2]) < int(declared[1]) < STREAMED_BYTES:
-            raise AudioFault(f"truncated: {declared[2]} of {declared[1]} bytes of sound are present")
+            raise AudioFault(f"truncated: {int(declared[2]):,} of {int(declared[1]):,} bytes of sound are present")
         rate = sound.samplerate
         _check_rate(rate)
         read = _read_all(sound, int(MOST_SAMPLES * min(1.0, rate / sr)))
         is_guess = sound.subtype == "MPEG_LAYER_II"
         if len(read.samples) < sound.frames and not is_guess:
-            raise AudioFault(f"truncated or damaged: only {len(read.samples)} of {sound.frames} samples can be decoded")
+            counts = f"{len(read.samples):,} of {sound.frames:,}"
+            raise AudioFault(f"truncated or damaged: only {counts} samples can be decoded")
     return read
 
 
