@@ -95,7 +95,7 @@ def _loads(model: KerasModel, example: np.ndarray, folder: Path, backend: Backen
     """Save a model, and return whether MLflow loads one that predicts the same."""
     import mlflow.keras
 
-    from tracker.store.client import save_keras_model
+    from tracker.store.keras_model import save_keras_model
 
     save_keras_model(folder, model, example, backend)
     predicted = [each.predict_on_batch(example) for each in (model, mlflow.keras.load_model(str(folder)))]

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import mlflow
 import numpy as np
 import pytest
+import yaml
 from mlflow import MlflowClient
-from mlflow.utils import requirements_utils
+from mlflow.models import Model, ModelSignature, infer_signature
+from mlflow.types.schema import ColSpec, DataType, Schema
 
 from tests.builders import STARTED
 from tests.lazy import Lazy
 from tracker.runs.events import Attached
-from tracker.store.client import save_keras_model
+from tracker.store import ClipFunction
+from tracker.store.keras_model import save_keras_model
 from tracker.store.upload import JournalUpload
 
 if TYPE_CHECKING:
@@ -35,6 +40,35 @@ def model() -> keras.Model:
 @pytest.fixture
 def example() -> np.ndarray:
     return np.random.default_rng(0).normal(size=(4, 8, 5, 1)).astype(np.float32)
+
+
+def save_by_mlflow(folder: Path, model: keras.Model, example: np.ndarray, clips: ClipFunction | None) -> None:
+    """Save a model as `save_keras_model` does, by MLflow's own functions."""
+    signature = infer_signature(example[:1], model.predict_on_batch(example[:1]))
+    names = ("keras", "tensorflow", "numpy", *(clips.packages if clips else ()))
+    pinned = [f"{name}=={version(name)}" for name in names]
+    mlflow.keras.save_model(model, str(folder), signature=signature, pip_requirements=pinned)
+    if clips:
+        (folder / "code").mkdir()
+        (folder / "code/clip_model.py").write_text(clips.code)
+        (folder / "data/clip.json").write_text(clips.settings)
+        saved = Model.load(str(folder))
+        saved.signature = ModelSignature(inputs=Schema([ColSpec(DataType.binary, "audio")]))
+        function = saved.flavors["python_function"] | {"loader_module": "clip_model", "code": "code", "data": "data"}
+        saved.add_flavor("python_function", **function).save(str(folder / "MLmodel"))
+
+
+def files(folder: Path) -> dict[str, object]:
+    """Return what each file has, YAML as values in their order, without ids, times and weights."""
+    found: dict[str, object] = {}
+    for file in folder.rglob("*.*"):
+        name = str(file.relative_to(folder))
+        found[name] = list(yaml.safe_load(file.read_text()).items()) if file.suffix == ".yaml" else file.read_bytes()
+    del found["data/model.keras"]
+    about = yaml.safe_load((folder / "MLmodel").read_text())
+    assert re.fullmatch(r"[0-9a-f]{32}", about.pop("model_uuid"))
+    datetime.fromisoformat(about.pop("utc_time_created"))
+    return found | {"MLmodel": list(about.items())}
 
 
 class TestSaveKerasModel:
@@ -67,13 +101,14 @@ class TestSaveKerasModel:
         pinned = {f"{name}=={version(name)}" for name in ("keras", "mlflow", "numpy", "tensorflow")}
         assert set(required) == pinned
 
-    def test_save_keras_model_searches_no_package_and_leaves_mlflow_to_do_so(
-        self, tmp_path: Path, model: keras.Model, example: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("clips", [None, ClipFunction("x = 1\n", "{}", ("soundfile",))])
+    def test_save_keras_model_writes_the_files_that_mlflow_writes(
+        self, tmp_path: Path, model: keras.Model, example: np.ndarray, clips: ClipFunction | None
     ) -> None:
-        monkeypatch.setattr(requirements_utils, "_MODULES_TO_PACKAGES", None)
-        save_keras_model(tmp_path / "model", model, example)
-        assert requirements_utils._MODULES_TO_PACKAGES is None
-        assert len(requirements_utils._PACKAGES_TO_MODULES) < 10
+        save_keras_model(tmp_path / "ours", model, example, clips=clips)
+        save_by_mlflow(tmp_path / "mlflows", model, example, clips)
+        ours, mlflows = (files(tmp_path / name) for name in ("ours", "mlflows"))
+        assert ours == mlflows
 
     def test_save_keras_model_prints_nothing(
         self, tmp_path: Path, model: keras.Model, example: np.ndarray, capfd: pytest.CaptureFixture[str]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 keras = Lazy("tracker.training.backend", "keras")
 use_fused_normalization = Lazy("tracker.training.backend", "use_fused_normalization")
 build_network = Lazy("tracker.training.build", "build_network")
-save_keras_model = Lazy("tracker.store.client", "save_keras_model")
+save_keras_model = Lazy("tracker.store.keras_model", "save_keras_model")
 train = Lazy("tracker.training.fit", "train")
 
 pytestmark = pytest.mark.xdist_group("keras")

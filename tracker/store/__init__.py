@@ -204,6 +204,9 @@ class KerasModel(Protocol):
     def predict_on_batch(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the outputs of a batch."""
 
+    def save(self, filepath: Path, /) -> None:
+        """Write the network and its weights to a new file."""
+
 
 class Upload(Protocol):
     """Uploads one journal, as it grows, to one store."""

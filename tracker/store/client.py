@@ -51,11 +51,8 @@ from tracker.store.mlflow_run import JOURNAL_TAG
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import numpy as np
     from mlflow.entities import Experiment
-    from numpy.typing import NDArray
 
-    from tracker.store import ClipFunction, KerasModel
     from tracker.store.location import Location
     from tracker.store.server import ServedExperiment
 
@@ -407,59 +404,3 @@ def _migrate(database: Path) -> None:
     if done.returncode:
         last_line = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise StoreError(f"MLflow {version('mlflow')} cannot migrate the store {database}: {last_line}")
-
-
-_CLIP_MODULE, _CLIP_SETTINGS = "clip_model", "clip.json"
-
-
-def save_keras_model(
-    folder: Path,
-    model: KerasModel,
-    example: NDArray[np.float32],
-    backend: str = "tensorflow",
-    clips: ClipFunction | None = None,
-) -> None:
-    """Save a model as a new folder that MLflow and Keras load, with signature and requirements.
-
-    It is uploaded as files of the run, rather than by ``mlflow.keras.log_model``, which puts it elsewhere
-    (``models/m-…``) and works on MLflow's global active run. ``runs:/ID/model`` loads either. With `clips`, MLflow
-    loads it as a function of audio, whose column ``audio`` has paths or files' bytes; Keras loads the same network.
-    MLflow puts the time and an id of its own inside: saving again gives another folder.
-    """
-    import mlflow.keras
-    from mlflow.models import Model, ModelSignature, infer_signature
-    from mlflow.types.schema import ColSpec, DataType, Schema
-
-    first = example[:1]
-    signature = infer_signature(first, model.predict_on_batch(first))
-    # What loading needs, pinned to what is installed; MLflow's own inference of it takes 15 s.
-    named = ("keras", backend, "numpy", *(clips.packages if clips else ()))
-    pinned = [f"{name}=={version(name)}" for name in dict.fromkeys(named)]
-    with _packages_unsearched():
-        mlflow.keras.save_model(model, str(folder), signature=signature, pip_requirements=pinned)
-    if clips:
-        (folder / "code").mkdir()
-        (folder / "code" / f"{_CLIP_MODULE}.py").write_text(clips.code, encoding="utf-8")
-        (folder / "data" / _CLIP_SETTINGS).write_text(clips.settings, encoding="utf-8")
-        saved = Model.load(str(folder))
-        saved.signature = ModelSignature(inputs=Schema([ColSpec(DataType.binary, "audio")]))
-        function = saved.flavors["python_function"] | {"loader_module": _CLIP_MODULE, "code": "code", "data": "data"}
-        saved.add_flavor("python_function", **function).save(str(folder / "MLmodel"))
-
-
-@contextmanager
-def _packages_unsearched() -> Iterator[None]:
-    """Spare MLflow a search through the files of all installed packages, which takes a second.
-
-    It compares the requirements with what is installed, but these are pinned to that. If a module is in no package that
-    it knows, it asks for the package of the module's name, as these are called.
-    """
-    from mlflow.utils import requirements_utils
-
-    names = vars(requirements_utils)
-    known = names.get("_MODULES_TO_PACKAGES")
-    names["_MODULES_TO_PACKAGES"] = known or {}
-    try:
-        yield
-    finally:
-        names["_MODULES_TO_PACKAGES"] = known

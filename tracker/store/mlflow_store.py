@@ -180,7 +180,7 @@ class _MlflowStore:
     def save_model(
         self, folder: Path, model: KerasModel, example: NDArray[np.float32], backend: str, clips: ClipFunction | None
     ) -> None:
-        from tracker.store.client import save_keras_model
+        from tracker.store.keras_model import save_keras_model
 
         save_keras_model(folder, model, example, backend, clips)
 
