@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FORKING = multiprocessing.get_context("forkserver")
 FORKING.set_forkserver_preload(
     [
-        *("tracker.training.fit", "tracker.store.client", "tracker.store.mlflow_store", "tracker.figures"),
+        *("tracker.training.fit", "tracker.store.upload", "tracker.store.mlflow_client", "tracker.figures"),
         *("tracker.recording.train", "tracker.recording.reports", "tracker.render.documents", "tracker.cli.run"),
         *("mlflow.keras", "mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_store", "librosa.core.spectrum"),
         "mlflow.cli",

@@ -13,8 +13,8 @@ from tracker.contained_files import (
     LARGEST_SOURCE,
 )
 from tracker.runs.samples import MOST_CLASSES, MOST_SAMPLES
-from tracker.store.client import SETTINGS
 from tracker.store.connection import LONGEST_ANSWER, MOST_PAGES
+from tracker.store.mlflow_client import SETTINGS
 from tracker.store.run_files import LARGEST_NPZ, MOST_PROBABILITIES, MOST_ROWS
 from tracker.store.run_files import LARGEST_TABLE as LARGEST_LOGGED_TABLE
 from tracker.store.server import LARGEST_ARCHIVE, LARGEST_TABLE, MOST_RUNS

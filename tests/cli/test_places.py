@@ -36,7 +36,7 @@ assert folder == cache_folder() and folder.is_dir() and os.access(folder, os.W_O
 give_librosa_a_folder(Path("/nowhere"))
 import librosa.filters
 print(librosa.filters.mel(sr=22_050, n_fft=2_048, n_mels=16).shape)
-import tracker.store.client
+import tracker.store.mlflow_client
 print(folder)
 """
 

@@ -20,7 +20,8 @@ from tracker.errors import StoreError
 from tracker.runs.events import Ended
 from tracker.store import BusyError, FilterError, GoneError, StoreState, UnreachableError
 from tracker.store import database as database_module
-from tracker.store.client import matching_runs, one_line_errors, open_store
+from tracker.store.client import matching_runs, open_store
+from tracker.store.client_errors import one_line_errors
 from tracker.store.database import make, reading, state_of, supported_revisions
 from tracker.store.location import Location, locate
 from tracker.store.mlflow_run import JOURNAL_TAG
@@ -253,13 +254,13 @@ class TestEnsureExperiment:
 
     def test_ensure_experiment_leaves_one_that_is_there_as_it_is(self, location: Location) -> None:
         store = open_store(location)
-        theirs = store.client.create_experiment("theirs", artifact_location=f"{location.artifacts}/elsewhere")
+        theirs = store.full_client.create_experiment("theirs", artifact_location=f"{location.artifacts}/elsewhere")
         assert store.ensure_experiment("theirs") == theirs
         assert "tracker.metric" not in store.client.get_experiment(theirs).tags
 
     def test_ensure_experiment_says_how_to_bring_a_deleted_one_back(self, location: Location) -> None:
         store = open_store(location)
-        store.client.delete_experiment(store.ensure_experiment("gone"))
+        store.full_client.delete_experiment(store.ensure_experiment("gone"))
         with pytest.raises(StoreError, match="deleted: bring it back with `mlflow experiments restore"):
             store.ensure_experiment("gone")
 
@@ -267,7 +268,7 @@ class TestEnsureExperiment:
         self, location: Location
     ) -> None:
         store = open_store(location)
-        store.client.create_experiment("served", artifact_location="mlflow-artifacts:/1")
+        store.full_client.create_experiment("served", artifact_location="mlflow-artifacts:/1")
         with pytest.raises(StoreError, match=r"made by a tracking server.*give its address as --tracking-uri"):
             store.ensure_experiment("served")
 
@@ -287,7 +288,7 @@ class TestCheckRun:
     ) -> None:
         store = open_store(location)
         tags = {JOURNAL_TAG: journal} if journal else {}
-        run = store.client.create_run(store.ensure_experiment("tracker"), tags=tags)
+        run = store.full_client.create_run(store.ensure_experiment("tracker"), tags=tags)
         assert store.check_run(run.info.run_id) == journal
 
     def test_check_run_says_that_a_run_is_not_there(self, location: Location) -> None:

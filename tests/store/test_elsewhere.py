@@ -10,7 +10,7 @@ from tests.builders import STARTED, epochs, mlflow_inputs, random_predictions, s
 from tracker.errors import StoreError
 from tracker.runs.events import Ended
 from tracker.store import VALIDATION, predictions_csv, store_at
-from tracker.store.client import client_of
+from tracker.store.client import full_client_of
 from tracker.store.location import Location, locate
 from tracker.store.plug_in import read_through_client
 from tracker.store.reader import read_experiment
@@ -39,7 +39,7 @@ def through_client(location: Location, _folder: Path, experiment: str) -> Experi
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Location:
     location = locate(None, tmp_path_factory.mktemp("filled"))
     run_id = send_run(location, *epochs(1.0, float("nan"), float("inf")), Ended(9, "FINISHED"), files=FILES)
-    client = client_of(location)
+    client = full_client_of(location)
     client.log_inputs(run_id, mlflow_inputs())
     client.log_metric(run_id, "val_loss", 0.25, timestamp=10**15, step=3)  # type: ignore[union-attr]
     send_run(location)

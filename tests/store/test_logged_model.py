@@ -11,8 +11,8 @@ from mlflow.artifacts import download_artifacts
 
 from tests.builders import START, STARTED, send_run, whole_journal
 from tracker.runs.events import Attached, Ended, Measured, Resumed
-from tracker.store.client import server_client
 from tracker.store.registry import register_model
+from tracker.store.server import server_client
 from tracker.store.upload import JournalUpload, add_to_run
 
 if TYPE_CHECKING:

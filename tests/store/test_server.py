@@ -19,11 +19,12 @@ from tests.builders import STARTED, epochs, send_run
 from tracker.errors import StoreError
 from tracker.runs.events import Attached, Ended
 from tracker.store import UnreachableError
-from tracker.store.client import client_of, server_client
+from tracker.store.client import client_of
 from tracker.store.connection import ServerError
 from tracker.store.location import Location, locate
 from tracker.store.mlflow_store import HOST
 from tracker.store.reader import read_experiment
+from tracker.store.server import server_client
 from tracker.store.upload import JournalUpload
 
 if TYPE_CHECKING:

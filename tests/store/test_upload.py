@@ -527,7 +527,9 @@ class TestSender:
         self, journal: Journal, location: Location, tmp_path: Path, tags: dict[str, str]
     ) -> None:
         store = open_store(location)
-        theirs = store.client.create_run(store.ensure_experiment("tracker"), tags=tags, run_name="theirs").info.run_id
+        theirs = store.full_client.create_run(
+            store.ensure_experiment("tracker"), tags=tags, run_name="theirs"
+        ).info.run_id
         before, known = dump(tmp_path / "mlflow.db"), UploadState(theirs, "", 1)
         sender = JournalUpload(location, JOURNAL, known, journal.saved.append)
         for _ in range(2):

@@ -1,21 +1,22 @@
-"""The one door to MLflow: its client, quiet and bounded, its errors in one line, and stores opened for writing.
+"""Stores opened for writing.
 
-Importing this module imports MLflow (2 to 5 s), so only what writes, or reads from a server, imports it.
+What writes is a client: ours of a SQLite file (`tracker.store.database_client`) or of a server
+(`tracker.store.server`), or MLflow's own, of a file of another schema and for what ours leaves to it.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import sqlite3
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tracker.atomic_files import replace_path
 from tracker.contained_files import UnsafePathError, check_place, open_folder
@@ -23,7 +24,8 @@ from tracker.errors import StoreError
 from tracker.printable import with_command
 from tracker.runs import RUN_OPTIONS
 from tracker.runs.logged import DEFAULT_METRIC
-from tracker.store import BusyError, FilterError, GoneError, StoreState, UnreachableError, now_ms
+from tracker.store import FilterError, StoreState, UnreachableError, now_ms
+from tracker.store.client_errors import INVALID, IS_THERE, one_line_errors
 from tracker.store.database import (
     check_own,
     copy_database,
@@ -35,111 +37,54 @@ from tracker.store.database import (
     settled_state,
     state_of,
 )
+from tracker.store.database_client import DatabaseClient, writes_as_mlflow
 from tracker.store.location import (
     Access,
     folder_below,
     path_of,
-    public_text,
     public_uri,
     root_above,
-    secrets_of,
     sqlite_uri,
     written_to,
 )
 from tracker.store.mlflow_run import JOURNAL_TAG
+from tracker.store.rows import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any, TypeAlias
 
+    from mlflow import MlflowClient
     from mlflow.entities import Experiment
 
     from tracker.store.location import Location
-    from tracker.store.server import ServedExperiment
+    from tracker.store.rows import StoredExperiment
+    from tracker.store.server import ServerClient
 
-# Environment that MLflow reads, some of it when it is imported; what the user has set goes before.
-SETTINGS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",  # nothing here talks to anybody
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # which is for results
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",  # the default, 7, blocks each call to a dead server for four minutes
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "12",  # seconds that one call may take with its retries
-    "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",  # a database moved aside is never written to any more
-    "GIT_PYTHON_REFRESH": "quiet",
-}
-
-_GREETING_S = 10
-_TOO_MANY, _SERVERS_FAULT = 429, 500
-
-# What databases say where two wrote at once: SQLite, PostgreSQL and MySQL. MLflow looks whether a dataset is there
-# before it adds it, and another run on the same data may come between.
-_BUSY = re.compile(r"database is locked|unique constraint|duplicate (key|entry)", re.IGNORECASE)
-
-for _name, _value in SETTINGS.items():
-    os.environ.setdefault(_name, _value)
-try:
-    Path.home()
-except RuntimeError:  # an account without a name: MLflow builds a path from the home when it is imported
-    os.environ["HOME"] = "/nonexistent"  # as Debian has it for accounts that have none
-
-from mlflow import MlflowClient, entities  # noqa: E402 -- after its settings
-from mlflow.exceptions import MlflowException  # noqa: E402
-from requests import HTTPError, RequestException  # noqa: E402
-
-from tracker.store.connection import NotServedError, ServerError, TooLongError  # noqa: E402
-from tracker.store.server import ServerClient  # noqa: E402
-
-for _name in ("mlflow", "alembic"):
-    logging.getLogger(_name).setLevel(logging.CRITICAL)  # errors are raised, and printed once
-
-__all__ = [
-    "MlflowClient",
-    "MlflowException",
-    "NotServedError",
-    "ServerClient",
-    "ServerError",
-    "Store",
-    "TooLongError",
-    "client_of",
-    "entities",
-    "in_one_line",
-    "matching_runs",
-    "one_line_errors",
-    "open_store",
-    "own_place",
-]
+    Client: TypeAlias = DatabaseClient | MlflowClient | ServerClient
 
 
-def client_of(location: Location) -> MlflowClient | ServerClient:
-    """Return a client of a store: MLflow's, or ours of a server, which has the same methods as far as they are needed.
+def client_of(location: Location) -> Client:
+    """Return the client that writes to a store.
 
     A SQLite file must be ready, or MLflow would create or migrate it. Raises `StoreError` if the store can't be opened,
     `UnreachableError` if the server doesn't answer.
     """
+    if location.database and writes_as_mlflow(location.database):
+        return DatabaseClient(location.database)
+    return full_client_of(location)
+
+
+def full_client_of(location: Location) -> MlflowClient | ServerClient:
+    """Return the client that can do all that is done with a store, which is MLflow's own of a file; see `client_of`."""
     with one_line_errors(f"cannot open the store {location.shown}"):
         if location.access is Access.SERVER:
+            from tracker.store.server import server_client
+
             return server_client(location)
-        from sqlalchemy.exc import OperationalError  # which a client of a server does without
+        from tracker.store.mlflow_client import mlflow_client
 
-        try:
-            return MlflowClient(location.uri)
-        except OperationalError as error:  # if it is locked; later calls raise MLflow's own error
-            raise OSError(str(error)) from error
-
-
-def server_client(location: Location) -> ServerClient:
-    """Return a client of a server that answers; raises as `client_of`."""
-    client = ServerClient(location)
-    with one_line_errors(f"cannot open the store {location.shown}"):
-        try:  # whatever it answers: the first real call would be tried several times
-            client.ask("GET", "/health", max_retries=0, within_s=_GREETING_S)
-        except ServerError:
-            raise
-        except (MlflowException, OSError) as error:
-            raise UnreachableError(
-                f"no tracking server answers at {location.shown}: start it, or give another --tracking-uri"
-            ) from error
-    return client
+        return mlflow_client(location)
 
 
 def matching_runs(location: Location, experiment: str, filter_string: str) -> frozenset[str]:
@@ -148,13 +93,13 @@ def matching_runs(location: Location, experiment: str, filter_string: str) -> fr
         state = state_of(location.database)
         if state is not StoreState.READY:  # MLflow would create or migrate it
             raise StoreError(refusal(location.database, state))
-    client = client_of(location)
+    client = full_client_of(location)
     with one_line_errors(f"cannot search {location.shown}"):
         found = client.get_experiment_by_name(experiment)
         try:
             return frozenset(_matching(client, str(found.experiment_id), filter_string) if found else ())
-        except MlflowException as error:
-            if error.error_code != "INVALID_PARAMETER_VALUE":
+        except Exception as error:
+            if getattr(error, "error_code", None) != INVALID:
                 raise
     raise FilterError(
         f"the filter {filter_string!r} isn't of MLflow's syntax: write a param as {_param_meant(filter_string)}, a "
@@ -172,60 +117,15 @@ def _param_meant(filter_string: str) -> str:
     return f"params.{param} = '{value}'"
 
 
-def _matching(client: MlflowClient | ServerClient, experiment_id: str, filter_string: str) -> Iterator[str]:
-    if isinstance(client, ServerClient):
-        yield from (run.info.run_id for run in client.search_runs([experiment_id], filter_string))
-        return
-    token = None
+def _matching(client: Any, experiment_id: str, filter_string: str) -> Iterator[str]:
+    """Yield the runs of every page, of which a client of a server has but one."""
+    token: dict[str, str] = {}
     while True:
-        page = client.search_runs([experiment_id], filter_string, page_token=token)
+        page = client.search_runs([experiment_id], filter_string, **token)
         yield from (run.info.run_id for run in page)
-        token = page.token
+        token = {"page_token": page.token} if getattr(page, "token", None) else {}
         if not token:
             return
-
-
-@contextmanager
-def one_line_errors(what: str, uri: str = "") -> Iterator[None]:
-    """Turn what MLflow, the network or the disk raises into a `StoreError` of one line that begins with `what`.
-
-    Credentials in `uri`, that of the store, are hidden in it.
-
-    It is an `UnreachableError` if the store didn't answer or couldn't do it now, a `BusyError` if another process wrote
-    at the same moment, a `GoneError` if the run or experiment isn't there, and a plain one if it was refused.
-    """
-    try:
-        yield
-    except (MlflowException, OSError) as error:
-        raise _kind(error)(f"{what}: {in_one_line(error, uri)}") from error
-
-
-def _kind(error: MlflowException | OSError) -> type[StoreError]:
-    if _BUSY.search(str(error)):
-        return BusyError
-    if isinstance(error, MlflowException):
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return GoneError
-        status = error.get_http_status_code()
-    elif isinstance(error, HTTPError) and error.response is not None:
-        status = error.response.status_code
-    else:
-        return StoreError if isinstance(error, UnsafePathError) else UnreachableError
-    return UnreachableError if status == _TOO_MANY or status >= _SERVERS_FAULT else StoreError
-
-
-def in_one_line(error: Exception, uri: str = "") -> str:
-    """Return the part of an error that says something: not SQLAlchemy's statement, background, advice and classes."""
-    text = str(error)
-    wrapped = error if isinstance(error, RequestException) else error.__context__
-    if isinstance(wrapped, RequestException) and wrapped.args:  # twice, in the address and in the request
-        reason = getattr(wrapped.args[0], "reason", wrapped.args[0])
-        inner = reason.args[-1] if isinstance(reason, Exception) and reason.args else reason
-        text = str(inner if isinstance(inner, Exception) else reason).rpartition("): ")[2] or str(inner) or text
-    text = re.split(r"\n\[SQL|\(Background on", text)[0]
-    text = re.sub(r"\((raised as a result of [^)]*|sqlite3\.\w+)\)", "", text)
-    text = public_text(text[:10_000], secrets_of(os.environ, uri))
-    return " ".join(text.split())[:500] or type(error).__name__
 
 
 # Tells MLflow's UI that these are trainings, not chats with a language model.
@@ -241,7 +141,33 @@ class Store:
     """An open store."""
 
     location: Location
-    client: MlflowClient | ServerClient
+    client: Client
+
+    @cached_property
+    def full_client(self) -> MlflowClient | ServerClient:
+        """What deletes runs and registers models, too; raises as `client_of`."""
+        return full_client_of(self.location) if isinstance(self.client, DatabaseClient) else self.client
+
+    @property
+    def server(self) -> ServerClient | None:
+        """The client of a server; None of a file."""
+        return None if self.location.database else cast("ServerClient", self.client)
+
+    def runs_tagged(
+        self, experiment_id: str, tag: str, value: str, view: View = View.ACTIVE_ONLY, most: int = 1_000
+    ) -> list[Any]:
+        """Return an experiment's runs that have a value of a tag; there aren't more than `most`."""
+        if isinstance(self.client, DatabaseClient):
+            return self.client.runs_tagged(experiment_id, tag, value, view)
+        query = f"tags.`{tag}` = '{value}'"
+        return [*self.client.search_runs([experiment_id], query, view, max_results=most)]
+
+    def models_of(self, experiment_id: str, run_id: str) -> list[Any] | None:
+        """Return the logged models of a run that aren't deleted; None of a server that has none of any run."""
+        if isinstance(self.client, DatabaseClient):
+            return self.client.models_of(experiment_id, run_id)
+        found = self.client.search_logged_models([experiment_id], filter_string=f"source_run_id = '{run_id}'")
+        return found and [model for model in found if model.source_run_id == run_id]  # whatever a server finds
 
     def ensure_experiment(self, name: str, metric: str = DEFAULT_METRIC) -> str:
         """Return the id of an experiment, created if it is missing and tagged with its primary metric.
@@ -294,7 +220,7 @@ class Store:
             uri = self.client.get_run(run_id).info.artifact_uri
         return own_place(str(uri), self.location.database, f"run {run_id}")
 
-    def _check_in_place(self, experiment: Experiment | ServedExperiment) -> None:
+    def _check_in_place(self, experiment: Experiment | StoredExperiment) -> None:
         database, place = self.location.database, written_to(experiment.artifact_location)
         if not database:
             return
@@ -302,7 +228,7 @@ class Store:
             self._check_not_moved(experiment, database, place)
         own_place(experiment.artifact_location, database, f"the experiment {experiment.name!r}")
 
-    def _check_not_moved(self, experiment: Experiment | ServedExperiment, database: Path, place: Path) -> None:
+    def _check_not_moved(self, experiment: Experiment | StoredExperiment, database: Path, place: Path) -> None:
         if place.is_relative_to(database.parent) and place.exists():
             return
         here, is_copy = folder_below(database.parent, place), place.exists()
@@ -320,8 +246,8 @@ class Store:
         place = f"{self.location.artifacts}/{folder}" if self.location.artifacts else None
         try:
             self.client.create_experiment(name, artifact_location=place, tags={"tracker.metric": metric, **_KIND})
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+        except Exception as error:
+            if getattr(error, "error_code", None) != IS_THERE:
                 raise  # anything but another process that was faster
 
 
@@ -382,10 +308,10 @@ def _prepared(database: Path, artifacts: str, clock: Callable[[], int]) -> Store
             state = state_of(database)
             if state in _NOTHING and has_own_schema():
                 make(database, artifacts, clock())
-            elif state in _NOTHING:  # MLflow makes a store of its own schema in 4 s
-                from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+            elif state in _NOTHING:  # MLflow makes one of its own schema
+                from tracker.store.mlflow_client import make_database
 
-                replace_path(database, lambda path: SqlAlchemyStore(sqlite_uri(path), artifacts))
+                replace_path(database, lambda path: make_database(sqlite_uri(path), artifacts))
             elif state is StoreState.UPGRADABLE:
                 _migrate(database)
             state = state_of(database)

@@ -4,8 +4,6 @@ MLflow's own client follows redirects with the login, and reads answers that nev
 proxies and retries are MLflow's (`http_request`), and all else is checked: no redirect is followed, an answer has a
 largest size and a time in which it must be whole, and what it says is converted into a type. Whatever is wrong is a
 `ServerError` of one line.
-
-As `tracker.store.server`, this module is imported after MLflow's settings are set.
 """
 
 from __future__ import annotations
@@ -21,12 +19,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urljoin
 
 import msgspec
-from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_TIMEOUT
-from mlflow.exceptions import MlflowException
-from mlflow.utils.credentials import get_default_host_creds
-from mlflow.utils.rest_utils import http_request
 
 from tracker.store.location import public_text, public_uri, secrets_of
+from tracker.store.mlflow_client import (
+    MLFLOW_HTTP_REQUEST_TIMEOUT,
+    MlflowException,
+    get_default_host_creds,
+    http_request,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -25,8 +25,10 @@ from tracker.errors import StoreError
 from tracker.runs import is_resumable
 from tracker.runs.events import EpochDone, Measured
 from tracker.store import UnreachableError
-from tracker.store.client import ServerClient, entities, one_line_errors, own_place
+from tracker.store.client import own_place
+from tracker.store.client_errors import one_line_errors
 from tracker.store.mlflow_run import KEY_LENGTH, mlflow_tags, shown_dataset, started, values_of
+from tracker.store.rows import Metric, ModelOutput
 from tracker.store.run_files import MODEL
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def keep_listed(store: Store, run_id: str, events: Sequence[Event], artifacts: P
             store.client.finalize_logged_model(model.model_id, "READY")
         linked = (run.outputs and run.outputs.model_outputs) or ()
         if model.model_id not in {output.model_id for output in linked}:
-            store.client.log_outputs(run_id, [entities.LoggedModelOutput(model.model_id, epoch)])
+            store.client.log_outputs(run_id, [ModelOutput(model.model_id, epoch)])
 
 
 def measure_listed(store: Store, run_id: str, values: Sequence[Value]) -> None:
@@ -96,10 +98,9 @@ def _unless_refused(what: str) -> Iterator[None]:
 
 def _listed(store: Store, experiment_id: str, run_id: str) -> list[Any] | None:
     """Return the logged models of a run that are ready, without the others; None if the server has none of any run."""
-    found = store.client.search_logged_models([experiment_id], filter_string=f"source_run_id = '{run_id}'")
-    if found is None:
+    own = store.models_of(experiment_id, run_id)
+    if own is None:
         return None
-    own = [model for model in found if model.source_run_id == run_id]  # whatever a server finds
     ready = [model for model in own if str(model.status).endswith("READY")]
     for model in own:
         if model not in ready:
@@ -127,7 +128,7 @@ class _Files:
     @property
     def are_there(self) -> bool:
         """Whether there are any, and a place for them."""
-        if isinstance(self.store.client, ServerClient) and not self.store.client.keeps_for_clients(self.artifact_uri):
+        if self.store.server and not self.store.server.keeps_for_clients(self.artifact_uri):
             return False
         folder, root = self._source
         return contains(folder, f"{MODEL}/{_ABOUT}", root)
@@ -140,16 +141,16 @@ class _Files:
         """Put them at the place of a logged model; its description names it and the run."""
         folder, root = self._source
         about = _with_ids(read_file(folder / MODEL / _ABOUT, root, LARGEST_SOURCE), model_id, self.run_id)
-        client, database = self.store.client, self.store.location.database
+        server, database = self.store.server, self.store.location.database
         if database:
             place, target = own_place(uri, database, f"the model {model_id}")
             copy_path(folder / MODEL, place, source_root=root, target_root=target, durable=False, shared=True)
             replace_file(place / _ABOUT, about, root=target, durable=False)
-        elif isinstance(client, ServerClient):
+        elif server:
             for file in list_tree(folder / MODEL, root):
                 path = file.relative_to(folder / MODEL).as_posix()
                 with open_file(file, root) as content:
-                    client.send_file(uri, io.BytesIO(about) if path == _ABOUT else content, path)
+                    server.send_file(uri, io.BytesIO(about) if path == _ABOUT else content, path)
 
 
 def _with_ids(about: bytes, model_id: str, run_id: str) -> bytes:
@@ -192,6 +193,6 @@ def _measure(
             continue
         used = shown.get(next((part for start, part in _PARTS.items() if value.key.startswith(start)), ""))
         name, digest = (used.name, used.digest) if used else (None, None)
-        rows.append(entities.Metric(value.key, value.value, value.time, value.step, model_id, name, digest, run_id))
+        rows.append(Metric(value.key, value.value, value.time, value.step, model_id, name, digest, run_id))
     if rows:
         store.client.log_batch(run_id, metrics=rows, synchronous=True)

@@ -13,15 +13,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlflow.entities import ViewType
-
 from tracker.contained_files import LARGEST_ARTIFACT, read_file
 from tracker.errors import StoreError
-from tracker.store.client import MlflowClient, MlflowException, ServerError, one_line_errors
+from tracker.store.client_errors import NOT_THERE, one_line_errors
+from tracker.store.connection import ServerError
 from tracker.store.location import public_text, secrets_of
+from tracker.store.mlflow_client import MlflowClient, MlflowException
 from tracker.store.mlflow_run import CONTEXT_TAG
 from tracker.store.reader import check_has_runs
-from tracker.store.server import MetricValue, RunData, RunInfo, ServedExperiment, ServedRun
+from tracker.store.rows import RunData, RunInfo, StoredExperiment, StoredRun, View
+from tracker.store.server import MetricValue
 from tracker.store.server_reader import Limits, read_from
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def experiment_name(location: Location, experiment_id: str) -> str | None:
         try:
             return str(MlflowClient(location.uri).get_experiment(experiment_id).name)
         except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            if error.error_code != NOT_THERE:
                 raise
     return None
 
@@ -74,10 +75,10 @@ class PlugInClient:
     def __init__(self, client: MlflowClient) -> None:
         self.client = client
 
-    def get_experiment_by_name(self, name: str) -> ServedExperiment | None:
+    def get_experiment_by_name(self, name: str) -> StoredExperiment | None:
         """Return an experiment, None if there isn't any of that name."""
         found = self.client.get_experiment_by_name(name)
-        return found and ServedExperiment(
+        return found and StoredExperiment(
             str(found.experiment_id), found.name, found.artifact_location or "", found.lifecycle_stage, dict(found.tags)
         )
 
@@ -85,14 +86,14 @@ class PlugInClient:
         """Return the names of all experiments, in order."""
         return sorted(experiment.name for experiment in _all(self.client.search_experiments))
 
-    def search_runs(self, experiment_ids: Sequence[str], *, max_results: int) -> list[ServedRun]:
+    def search_runs(self, experiment_ids: Sequence[str], *, max_results: int) -> list[StoredRun]:
         """Return all runs of some experiments."""
         search = partial(self.client.search_runs, [*experiment_ids], max_results=max_results)
         return [_run(run) for run in _all(lambda page_token: search(page_token=page_token))]
 
-    def search_deleted_runs(self, experiment_id: str) -> list[ServedRun]:
+    def search_deleted_runs(self, experiment_id: str) -> list[StoredRun]:
         """Return the deleted runs of an experiment."""
-        search = partial(self.client.search_runs, [experiment_id], run_view_type=ViewType.DELETED_ONLY)
+        search = partial(self.client.search_runs, [experiment_id], run_view_type=View.DELETED_ONLY)
         return [_run(run) for run in _all(lambda page_token: search(page_token=page_token))]
 
     def get_metric_histories(self, run_ids: Sequence[str], key: str, most: int) -> list[MetricValue]:
@@ -129,7 +130,7 @@ def _all(ask: Callable[..., Any]) -> Iterator[Any]:
             return
 
 
-def _run(run: Any) -> ServedRun:
+def _run(run: Any) -> StoredRun:
     info, data = run.info, run.data
     known = RunInfo(
         info.run_id, info.run_name, info.status, info.start_time, info.end_time, info.artifact_uri, info.lifecycle_stage
@@ -140,4 +141,4 @@ def _run(run: Any) -> ServedRun:
          each.dataset.profile)
         for each in used
     )  # fmt: skip
-    return ServedRun(known, RunData(dict(data.params), dict(data.tags), dict(data.metrics)), datasets)
+    return StoredRun(known, RunData(dict(data.params), dict(data.tags), dict(data.metrics)), datasets)

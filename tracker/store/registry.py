@@ -10,8 +10,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tracker.errors import StoreError
-from tracker.store.client import MlflowException, one_line_errors, open_store
+from tracker.store.client import open_store
+from tracker.store.client_errors import IS_THERE, one_line_errors
 from tracker.store.logged_model import listed_model
+from tracker.store.mlflow_client import MlflowException
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 LONGEST_DESCRIPTION = 5_000  # characters of a version's, which every database takes
 _VERSIONS_TAG = "mlflow.modelVersions"  # of a logged model
-_THERE = "RESOURCE_ALREADY_EXISTS"
 
 
 def register_model(
@@ -33,7 +34,7 @@ def register_model(
         )
     store = open_store(location)
     store.check_run(run_id)
-    client = store.client
+    client = store.full_client
     with one_line_errors(f"cannot register the model of run {run_id} in {location.shown}"):
         info = client.get_run(run_id).info
         listed = listed_model(store, str(info.experiment_id), run_id)
@@ -44,7 +45,7 @@ def register_model(
         try:
             client.create_registered_model(name)
         except MlflowException as error:
-            if error.error_code != _THERE:
+            if error.error_code != IS_THERE:
                 raise
         found = client.search_model_versions(f"run_id = '{run_id}'")
         own = [str(version.version) for version in found if version.name == name]
@@ -59,16 +60,16 @@ def register_model(
             made = client.create_model_version(name, source, run_id, **about)
             version = str(made.version)
             if listed and location.database:  # a server does so by itself
-                _name_version(client, listed, name, version)
+                _name_version(client, str(model_id), name, version)
         client.set_registered_model_alias(name, alias, version)
     return version
 
 
-def _name_version(client: Any, listed: Any, name: str, version: str) -> None:
+def _name_version(client: Any, model_id: str, name: str, version: str) -> None:
     """Add a version to those that MLflow shows with a logged model."""
     try:
-        before = json.loads(listed.tags.get(_VERSIONS_TAG, "[]"))
+        before = json.loads(client.get_logged_model(model_id).tags.get(_VERSIONS_TAG, "[]"))
     except ValueError:
         before = []
     versions = [*(before if isinstance(before, list) else []), {"name": name, "version": version}]
-    client.set_logged_model_tags(listed.model_id, {_VERSIONS_TAG: json.dumps(versions)})
+    client.set_logged_model_tags(model_id, {_VERSIONS_TAG: json.dumps(versions)})

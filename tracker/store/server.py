@@ -3,23 +3,19 @@
 MLflow's own client writes artifacts to whatever place the server names. Here they go through the server alone, and what
 it says is converted into the types below (`tracker.store.connection`). Methods have the names and arguments of MLflow's
 client, as far as they are used.
-
-Only `tracker.store.client` and what it is imported by import this module, after it has set what MLflow reads when it is
-imported.
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from mlflow.entities import ViewType
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from tracker.store import mlflow_run
+from tracker.store import UnreachableError, mlflow_run
+from tracker.store.client_errors import NOT_THERE, one_line_errors
 from tracker.store.connection import (
     BAD_REQUEST,
     NOT_FOUND,
@@ -32,15 +28,16 @@ from tracker.store.connection import (
     patience_s,
 )
 from tracker.store.location import public_uri
-from tracker.store.server_models import API, NOT_THERE, Nothing, ServerModels, is_unknown, metric_row, rows_of
+from tracker.store.mlflow_client import MlflowException
+from tracker.store.rows import Id, Outputs, RunData, RunInfo, StoredExperiment, StoredRun, View, Whole
+from tracker.store.server_models import API, Nothing, ServerModels, is_unknown, metric_row, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mlflow.entities import DatasetInput, Metric, Param, RunTag
-
     from tracker.store.connection import Answer
     from tracker.store.location import Location
+    from tracker.store.rows import DatasetInput, Metric, Text
 
 LARGEST_TABLE = 64 << 20  # bytes of a CSV: 100,000 clips × 50 classes
 LARGEST_ARCHIVE = 1 << 28  # bytes of a model or an npz; `run_files` unpacks no more
@@ -50,10 +47,8 @@ _BATCH = 100  # params or tags in one call
 
 _AJAX = "/ajax-api/2.0/mlflow"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
+_GREETING_S = 10
 _SMALL_PAGE = 500  # runs; some servers refuse pages of 1,000
-
-_Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.\-]*\Z", max_length=256)]
-_Whole = Annotated[int, Meta(ge=-(2**62), le=2**62)]
 
 
 class _Pair(Struct):
@@ -70,8 +65,8 @@ class MetricValue(Struct):
     """One value of a metric."""
 
     value: float
-    timestamp: _Whole = 0
-    step: _Whole = 0
+    timestamp: Whole = 0
+    step: Whole = 0
     run_id: str = ""
 
 
@@ -82,19 +77,6 @@ class _History(Struct):
 
 class _Bulk(Struct):
     metrics: list[MetricValue]
-
-
-class RunInfo(Struct):
-    """What a server says of a run itself."""
-
-    run_id: _Id
-    run_name: str | None = None
-    status: str = ""
-    start_time: _Whole | None = None
-    end_time: _Whole | None = None
-    artifact_uri: str | None = None
-    lifecycle_stage: str = "active"
-    experiment_id: str = ""
 
 
 class _Data(Struct):
@@ -118,16 +100,6 @@ class _Inputs(Struct):
     dataset_inputs: list[_DatasetInput] | None = None
 
 
-class _Output(Struct):
-    model_id: str = ""
-
-
-class Outputs(Struct):
-    """The logged models that a run has made."""
-
-    model_outputs: list[_Output] | None = None
-
-
 class _RunRow(Struct):
     info: RunInfo
     data: _Data | None = None
@@ -145,7 +117,7 @@ class _Runs(Struct):
 
 
 class _ExperimentRow(Struct):
-    experiment_id: _Id
+    experiment_id: Id
     name: str
     artifact_location: str = ""
     lifecycle_stage: str = "active"
@@ -170,36 +142,6 @@ class _Files(Struct):
     next_page_token: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunData:
-    """What a run logged: its params, tags and the latest value of each metric."""
-
-    params: dict[str, str]
-    tags: dict[str, str]
-    metrics: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class ServedRun:
-    """A run as a server has it."""
-
-    info: RunInfo
-    data: RunData
-    datasets: tuple[tuple[str, str, str, str | None], ...] = ()  # name, digest, context and profile of each
-    outputs: Outputs | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ServedExperiment:
-    """An experiment as a server has it."""
-
-    experiment_id: str
-    name: str
-    artifact_location: str
-    lifecycle_stage: str
-    tags: dict[str, str]
-
-
 class ServerClient(ServerModels):
     """Writes to a tracking server and reads from it.
 
@@ -215,7 +157,7 @@ class ServerClient(ServerModels):
 
     # ---- experiments ----
 
-    def get_experiment_by_name(self, name: str) -> ServedExperiment | None:
+    def get_experiment_by_name(self, name: str) -> StoredExperiment | None:
         """Return an experiment, None if there isn't any of that name."""
         try:
             answer = self.call("GET", f"{API}/experiments/get-by-name", _ExperimentAnswer, experiment_name=name)
@@ -225,7 +167,7 @@ class ServerClient(ServerModels):
             raise
         return _experiment(answer.experiment)
 
-    def get_experiment(self, experiment_id: str) -> ServedExperiment:
+    def get_experiment(self, experiment_id: str) -> StoredExperiment:
         """Return an experiment by its id."""
         answer = self.call("GET", f"{API}/experiments/get", _ExperimentAnswer, experiment_id=experiment_id)
         return _experiment(answer.experiment)
@@ -265,9 +207,9 @@ class ServerClient(ServerModels):
         self,
         experiment_ids: Sequence[str],
         filter_string: str = "",
-        run_view_type: int = ViewType.ACTIVE_ONLY,
+        run_view_type: View = View.ACTIVE_ONLY,
         max_results: int = 1_000,
-    ) -> list[ServedRun]:
+    ) -> list[StoredRun]:
         """Return all runs of some experiments, asked for in pages of `max_results`, or fewer if the server refuses."""
         try:
             return self._runs(experiment_ids, filter_string, run_view_type, max_results)
@@ -278,15 +220,14 @@ class ServerClient(ServerModels):
                 return self._runs(experiment_ids, filter_string, run_view_type, _SMALL_PAGE)
             raise
 
-    def search_deleted_runs(self, experiment_id: str) -> list[ServedRun]:
+    def search_deleted_runs(self, experiment_id: str) -> list[StoredRun]:
         """Return the deleted runs of an experiment."""
-        return self.search_runs([experiment_id], run_view_type=ViewType.DELETED_ONLY)
+        return self.search_runs([experiment_id], run_view_type=View.DELETED_ONLY)
 
     def _runs(
-        self, experiment_ids: Sequence[str], filter_string: str, run_view_type: int, max_results: int
-    ) -> list[ServedRun]:
-        runs: dict[str, ServedRun] = {}
-        view = {ViewType.ALL: "ALL", ViewType.DELETED_ONLY: "DELETED_ONLY"}.get(run_view_type, "ACTIVE_ONLY")
+        self, experiment_ids: Sequence[str], filter_string: str, run_view_type: View, max_results: int
+    ) -> list[StoredRun]:
+        runs: dict[str, StoredRun] = {}
 
         def ask(token: str | None) -> _Runs:
             return self.call(
@@ -295,7 +236,7 @@ class ServerClient(ServerModels):
                 _Runs,
                 experiment_ids=[*experiment_ids],
                 filter=filter_string,
-                run_view_type=view,
+                run_view_type=run_view_type.name,
                 max_results=max_results,
                 page_token=token,
             )
@@ -310,11 +251,11 @@ class ServerClient(ServerModels):
                 raise ServerError(f"the answer has no end: more than {MOST_RUNS:,} runs")
         return [*runs.values()]
 
-    def get_run(self, run_id: str) -> ServedRun:
+    def get_run(self, run_id: str) -> StoredRun:
         """Return a run."""
         return _run(self.call("GET", f"{API}/runs/get", _RunAnswer, run_id=run_id, run_uuid=run_id).run)
 
-    def create_run(self, experiment_id: str, start_time: int, tags: Mapping[str, str], run_name: str) -> ServedRun:
+    def create_run(self, experiment_id: str, start_time: int, tags: Mapping[str, str], run_name: str) -> StoredRun:
         """Create a run."""
         answer = self.call(
             "POST",
@@ -349,8 +290,8 @@ class ServerClient(ServerModels):
         self,
         run_id: str,
         metrics: Sequence[Metric] = (),
-        params: Sequence[Param] = (),
-        tags: Sequence[RunTag] = (),
+        params: Sequence[Text] = (),
+        tags: Sequence[Text] = (),
         *,
         synchronous: bool = True,
     ) -> None:
@@ -525,6 +466,21 @@ class ServerClient(ServerModels):
 _REMEDY = "start it with `--serve-artifacts --default-artifact-root mlflow-artifacts:/`"
 
 
+def server_client(location: Location) -> ServerClient:
+    """Return a client of a server that answers; raises as `tracker.store.client.client_of`."""
+    client = ServerClient(location)
+    with one_line_errors(f"cannot open the store {location.shown}"):
+        try:  # whatever it answers: the first real call would be tried several times
+            client.ask("GET", "/health", max_retries=0, within_s=_GREETING_S)
+        except ServerError:
+            raise
+        except (MlflowException, OSError) as error:
+            raise UnreachableError(
+                f"no tracking server answers at {location.shown}: start it, or give another --tracking-uri"
+            ) from error
+    return client
+
+
 def _size(content: IO[bytes]) -> int:
     size = content.seek(0, os.SEEK_END)
     content.seek(0)
@@ -558,14 +514,14 @@ def _texts(pairs: Iterable[_Pair] | None) -> dict[str, str]:
     return {pair.key: pair.value or "" for pair in pairs or ()}
 
 
-def _run(row: _RunRow) -> ServedRun:
+def _run(row: _RunRow) -> StoredRun:
     data = row.data or _Data()
     latest = {metric.key: metric.value for metric in data.metrics or ()}
     used = [(each.dataset, _texts(each.tags)) for each in (row.inputs and row.inputs.dataset_inputs) or ()]
     datasets = tuple((of.name, of.digest, tags.get(mlflow_run.CONTEXT_TAG, ""), of.profile) for of, tags in used if of)
-    return ServedRun(row.info, RunData(_texts(data.params), _texts(data.tags), latest), datasets, row.outputs)
+    return StoredRun(row.info, RunData(_texts(data.params), _texts(data.tags), latest), datasets, row.outputs)
 
 
-def _experiment(row: _ExperimentRow) -> ServedExperiment:
+def _experiment(row: _ExperimentRow) -> StoredExperiment:
     stage, tags = row.lifecycle_stage, _texts(row.tags)
-    return ServedExperiment(row.experiment_id, row.name, row.artifact_location, stage, tags)
+    return StoredExperiment(row.experiment_id, row.name, row.artifact_location, stage, tags)

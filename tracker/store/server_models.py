@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from tracker.runs.events import json_number
+from tracker.store.client_errors import NOT_THERE
 from tracker.store.connection import NOT_FOUND, ONCE, Connection, ServerError
+from tracker.store.rows import LoggedModel  # noqa: TC001  (msgspec reads annotations)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mlflow.entities import LoggedModelOutput, Metric
+    from tracker.store.rows import Metric, ModelOutput
 
 API = "/api/2.0/mlflow"
-NOT_THERE = "RESOURCE_DOES_NOT_EXIST"  # how a server calls what it hasn't
 _NOT_SERVED = {NOT_FOUND, 405, 501}
 _MOST_PARAMS = 100  # of a logged model that a server takes in one call
 _READY = "LOGGED_MODEL_READY"
@@ -39,20 +40,6 @@ class _Versions(Struct):
 
 class _VersionAnswer(Struct):
     model_version: ModelVersion
-
-
-class LoggedModel(Struct):
-    """A logged model, as far as it is needed."""
-
-    model_id: Annotated[str, Meta(pattern=r"\Am-[A-Za-z0-9]{1,200}\Z")]
-    artifact_uri: str = ""
-    status: str = ""
-    source_run_id: str = ""
-
-    @property
-    def artifact_location(self) -> str:
-        """Where its files are kept."""
-        return self.artifact_uri
 
 
 class _ModelRow(Struct):
@@ -162,7 +149,7 @@ class ServerModels(Connection):
         """Mark a logged model as deleted."""
         self.call("DELETE", f"{API}/logged-models/{model_id}", Nothing)
 
-    def log_outputs(self, run_id: str, models: Iterable[LoggedModelOutput]) -> None:
+    def log_outputs(self, run_id: str, models: Iterable[ModelOutput]) -> None:
         """Write which logged models a run has made."""
         rows = [{"model_id": model.model_id, "step": model.step} for model in models]
         self.call("POST", f"{API}/runs/outputs", Nothing, options=ONCE, run_id=run_id, models=rows)
@@ -175,7 +162,8 @@ def is_unknown(error: ServerError) -> bool:
 
 def metric_row(metric: Metric) -> dict[str, object]:
     """Return a value of a metric as a server takes it, with the logged model and the dataset that it is of, if any."""
-    row = {"key": metric.key, "value": json_number(metric.value), "timestamp": metric.timestamp, "step": metric.step}
+    row: dict[str, object] = {"key": metric.key, "value": json_number(metric.value)}
+    row |= {"timestamp": metric.timestamp, "step": metric.step}
     of = {"model_id": metric.model_id, "dataset_name": metric.dataset_name, "dataset_digest": metric.dataset_digest}
     return row | {name: value for name, value in of.items() if value}
 

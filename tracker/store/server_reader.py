@@ -17,17 +17,12 @@ from itertools import chain, groupby
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tracker.store import DeletedRun
-from tracker.store.client import (
-    MlflowException,
-    NotServedError,
-    ServerError,
-    TooLongError,
-    in_one_line,
-    one_line_errors,
-    server_client,
-)
+from tracker.store.client_errors import in_one_line, one_line_errors
+from tracker.store.connection import NotServedError, ServerError, TooLongError
 from tracker.store.location import Access
+from tracker.store.mlflow_client import MlflowException
 from tracker.store.mlflow_run import Record, assemble, curves_by_run, unknown_experiment, used_dataset
+from tracker.store.server import server_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +31,8 @@ if TYPE_CHECKING:
     from tracker.store import ByEpoch, Experiment
     from tracker.store.location import Location
     from tracker.store.mlflow_run import MetricRow
-    from tracker.store.server import MetricValue, ServedExperiment, ServedRun
+    from tracker.store.rows import StoredExperiment, StoredRun
+    from tracker.store.server import MetricValue
 
 T = TypeVar("T")
 
@@ -52,10 +48,10 @@ class _Client(Protocol):
 
     gives_bulk: bool
 
-    def get_experiment_by_name(self, name: str, /) -> ServedExperiment | None: ...
+    def get_experiment_by_name(self, name: str, /) -> StoredExperiment | None: ...
     def experiment_names(self) -> list[str]: ...
-    def search_runs(self, experiment_ids: Sequence[str], *, max_results: int) -> list[ServedRun]: ...
-    def search_deleted_runs(self, experiment_id: str, /) -> list[ServedRun]: ...
+    def search_runs(self, experiment_ids: Sequence[str], *, max_results: int) -> list[StoredRun]: ...
+    def search_deleted_runs(self, experiment_id: str, /) -> list[StoredRun]: ...
     def get_metric_history(self, run_id: str, key: str, /) -> list[MetricValue]: ...
     def get_metric_histories(self, run_ids: Sequence[str], key: str, most: int, /) -> list[MetricValue]: ...
     def artifacts_in(self, run_id: str, folder: str, artifact_uri: str, /) -> frozenset[str]: ...

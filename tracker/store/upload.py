@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tracker.atomic_files import copy_path
 from tracker.contained_files import contains, is_folder, list_tree, open_file
@@ -24,7 +24,8 @@ from tracker.runs import REASON_TAG, RunStatus
 from tracker.runs.events import Attached, Deleted, Ended, Event, Renamed, Resumed, Started, Tagged, UploadState
 from tracker.runs.facts import PLAN_TAG, is_sweep
 from tracker.store import BusyError, GoneError, UnreachableError
-from tracker.store.client import MlflowException, entities, one_line_errors, open_store
+from tracker.store.client import open_store
+from tracker.store.client_errors import MUST_BE_ACTIVE, NOT_THERE, one_line_errors
 from tracker.store.location import public_uri
 from tracker.store.logged_model import keep_listed, measure_listed
 from tracker.store.mlflow_run import (
@@ -41,6 +42,7 @@ from tracker.store.mlflow_run import (
     started,
     values_of,
 )
+from tracker.store.rows import Dataset, DatasetInput, Metric, Text, View
 from tracker.store.run_files import REPORT
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
     from tracker.store.client import Store
     from tracker.store.location import Location
     from tracker.store.mlflow_run import Value
-    from tracker.store.server import ServedExperiment
+    from tracker.store.rows import StoredExperiment
 
 VERDICT_TAG = "tracker.verdict"  # the line of an experiment's description that is a report's
 
@@ -68,7 +70,7 @@ class RunWriter:
 
     def log_values(self, values: Iterable[Value]) -> None:
         """Write values of metrics; those of up to 1,000 in one call, all or none."""
-        rows = [entities.Metric(value.key, value.value, value.time, value.step) for value in values]
+        rows = [Metric(value.key, value.value, value.time, value.step) for value in values]
         check_keys("metric", {row.key for row in rows})
         self._log("metrics", metrics=rows)
 
@@ -77,7 +79,7 @@ class RunWriter:
         match event:
             case Started():
                 check_texts("param", event.params)
-                self._log("params", params=[entities.Param(*param) for param in event.params.items()])
+                self._log("params", params=[Text(*param) for param in event.params.items()])
                 if event.datasets:  # so that MLflow's UI shows them
                     with self._errors("dataset"):
                         self._client.log_inputs(self.run_id, [_dataset_input(used) for used in event.datasets])
@@ -93,12 +95,12 @@ class RunWriter:
                 with self._errors("end"):
                     self._client.set_terminated(self.run_id, event.status, end_time=event.time)
             case Renamed():  # MLflow has the name wherever its version keeps it once this tag is set
-                self._log("name", tags=[entities.RunTag(NAME_TAG, event.name)])
+                self._log("name", tags=[Text(NAME_TAG, event.name)])
             case Deleted():
                 with self._errors("deletion"):
-                    self._client.delete_run(self.run_id)
+                    self._store.full_client.delete_run(self.run_id)
 
-    def _log(self, what: str, **rows: Sequence[object]) -> None:
+    def _log(self, what: str, **rows: Any) -> None:
         """Write params, metrics or tags; the client divides them into as many calls as MLflow's limits ask for."""
         with self._errors(what):
             self._client.log_batch(self.run_id, **rows, synchronous=True)
@@ -107,7 +109,7 @@ class RunWriter:
         named = mlflow_tags(tags)
         named.pop(JOURNAL_TAG, None)  # which is only set with the id under which the journal is kept
         check_texts("tag", named)
-        self._log("tags", tags=[entities.RunTag(*tag) for tag in named.items()])
+        self._log("tags", tags=[Text(*tag) for tag in named.items()])
 
     def attach(self, artifacts: Path, path: str) -> None:
         """Write a file or a folder of `artifacts` at the same path among the run's artifacts."""
@@ -119,20 +121,20 @@ class RunWriter:
                 f"{path[:200]} is listed in the journal but missing from {artifacts}: bring it back, or let "
                 "`tracker repair` send the run without it"
             )
-        if place := self._store.artifact_folder(self.run_id):
-            with self._errors(path):
-                copy_path(local, place[0] / path, source_root=root, target_root=place[1], durable=False)
-            return
+        place, server = self._store.artifact_folder(self.run_id), self._store.server
         with self._errors(path):
-            for file in [*list_tree(local, root)] if is_folder(local, root) else [local]:
-                with open_file(file, root) as content:
-                    self._client.send_artifact(self.run_id, content, file.relative_to(artifacts).as_posix())
+            if place:
+                copy_path(local, place[0] / path, source_root=root, target_root=place[1], durable=False)
+            elif server:
+                for file in [*list_tree(local, root)] if is_folder(local, root) else [local]:
+                    with open_file(file, root) as content:
+                        server.send_artifact(self.run_id, content, file.relative_to(artifacts).as_posix())
 
     def _has(self, path: str) -> bool:
         if place := self._store.artifact_folder(self.run_id):
             return contains(place[0], path, place[1])
         with self._errors(path):
-            return bool(self._client.has_artifact(self.run_id, path))
+            return self._store.server is not None and self._store.server.has_artifact(self.run_id, path)
 
     def _resume(self) -> None:
         """Set the run back to RUNNING and remove the failure reason. MLflow can't clear the end time."""
@@ -140,8 +142,8 @@ class RunWriter:
             if REASON_TAG in self._client.get_run(self.run_id).data.tags:
                 try:
                     self._client.delete_tag(self.run_id, REASON_TAG)
-                except MlflowException as error:
-                    if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                except Exception as error:
+                    if getattr(error, "error_code", None) != NOT_THERE:
                         raise  # anything but an earlier try, whose answer was lost
             self._client.update_run(self.run_id, "RUNNING")
 
@@ -196,16 +198,16 @@ def tag_experiment(location: Location, experiment: str, tags: Mapping[str, str])
         return dict(_experiment(store, experiment).tags)
 
 
-def _experiment(store: Store, name: str) -> Experiment | ServedExperiment:
+def _experiment(store: Store, name: str) -> Experiment | StoredExperiment:
     found = store.client.get_experiment_by_name(name)
     if not found:
         raise GoneError(f"no experiment {name!r} in {store.location.shown}")
     return found
 
 
-def _dataset_input(used: DatasetUsed) -> entities.DatasetInput:
+def _dataset_input(used: DatasetUsed) -> DatasetInput:
     shown = shown_dataset(used)
-    dataset = entities.Dataset(
+    dataset = Dataset(
         shown.name,
         shown.digest,
         source_type="local",
@@ -213,7 +215,7 @@ def _dataset_input(used: DatasetUsed) -> entities.DatasetInput:
         schema=json.dumps({"classes": list(used.classes)}),
         profile=json.dumps({"clips": used.clips, "classes": len(used.classes)}),
     )
-    return entities.DatasetInput(dataset, [entities.InputTag(CONTEXT_TAG, used.context)])
+    return DatasetInput(dataset, [Text(CONTEXT_TAG, used.context)])
 
 
 T = TypeVar("T")
@@ -276,8 +278,7 @@ class JournalUpload:
         check_start(first)
         store = self._opened()
         experiment = store.ensure_experiment(first.experiment, first.metric)
-        query = f"tags.`{JOURNAL_TAG}` = '{self._journal}'"
-        search = partial(store.client.search_runs, [experiment], query, entities.ViewType.ALL)
+        search = partial(store.runs_tagged, experiment, JOURNAL_TAG, self._journal, View.ALL)
         with one_line_errors(f"cannot start a run in {self._location.shown}"):
             runs = search()
             if not runs:
@@ -295,7 +296,7 @@ class JournalUpload:
             if not active:
                 raise self._deleted(infos[0].run_id)
             for duplicate in active[1:]:  # MLflow asks a server again whose answer was lost, which then has made two
-                store.client.delete_run(duplicate.run_id)
+                store.full_client.delete_run(duplicate.run_id)
         return UploadState(active[0].run_id, public_uri(active[0].artifact_uri or ""), 0)
 
     def _nesting(self, store: Store, experiment: str, first: Started) -> dict[str, str]:
@@ -303,22 +304,17 @@ class JournalUpload:
         plan = first.tags.get(PLAN_TAG, "")
         if plan == self._journal or not _JOURNAL_ID.fullmatch(plan):
             return {}
-        found = store.client.search_runs(
-            [experiment], f"tags.`{JOURNAL_TAG}` = '{plan}'", entities.ViewType.ACTIVE_ONLY
-        )
+        found = store.runs_tagged(experiment, JOURNAL_TAG, plan)
         return {PARENT_TAG: found[0].info.run_id} if found else {}
 
     def _nest(self, run_id: str, events: Sequence[Event]) -> None:
         """Nest the runs of a sweep that were uploaded before the run that holds them together."""
         store, first = self._opened(), started(events)
-        query = f"tags.`{PLAN_TAG}` = '{self._journal}'"
         with one_line_errors(f"cannot nest the runs of {first.name!r} in {self._location.shown}"):
             experiment = store.ensure_experiment(first.experiment, first.metric)
-            for run in store.client.search_runs([experiment], query, max_results=_MOST_NESTED):
+            for run in store.runs_tagged(experiment, PLAN_TAG, self._journal, most=_MOST_NESTED):
                 if run.info.run_id != run_id and run.data.tags.get(PARENT_TAG) != run_id:
-                    store.client.log_batch(
-                        run.info.run_id, tags=[entities.RunTag(PARENT_TAG, run_id)], synchronous=True
-                    )
+                    store.client.log_batch(run.info.run_id, tags=[Text(PARENT_TAG, run_id)], synchronous=True)
 
     def _write(self, run_id: str, event: Event, rows: Sequence[Value], artifacts: Path) -> None:
         """Write values, of one event or several, or an event that has none."""
@@ -334,7 +330,7 @@ class JournalUpload:
                 f"run {run_id} is not in {shown}, though it was sent there: `tracker repair` sends it again"
             ) from error
         except StoreError as error:
-            if "must be in the 'active' state" in str(error):
+            if MUST_BE_ACTIVE in str(error):
                 if isinstance(event, Deleted):
                     return
                 raise self._deleted(run_id) from error

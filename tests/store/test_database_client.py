@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import replace
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.builders import START, STARTED, send_run, whole_journal
+from tracker.errors import StoreError
+from tracker.runs import RunStatus
+from tracker.runs.events import (
+    NOTE_TAG,
+    PROGRAM_TAG,
+    USER_TAG,
+    Ended,
+    EpochDone,
+    Measured,
+    Renamed,
+    Resumed,
+    Tagged,
+)
+from tracker.runs.facts import PLAN_TAG, SWEEP_TAG
+from tracker.store import GoneError, UnreachableError, client
+from tracker.store.client import open_store
+from tracker.store.client_errors import MUST_BE_ACTIVE
+from tracker.store.database_client import DatabaseClient
+from tracker.store.location import locate
+from tracker.store.mlflow_run import Value
+from tracker.store.upload import JournalUpload, RunWriter, add_to_run, change_run, log_report, tag_experiment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tracker.runs.events import Event
+    from tracker.store.location import Location
+
+_ID = re.compile(r"\b(?:m-)?[0-9a-f]{32}\b")
+_CLOCK = re.compile("creation|last_update|deleted_time")
+_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+
+
+def rows_of(database: Path) -> dict[str, list[str]]:
+    """Return all rows of all tables, without the folder and the clock, ids numbered in the order of runs and models."""
+    found: dict[str, list[str]] = {}
+    with closing(sqlite3.connect(database)) as connection:
+        connection.row_factory = sqlite3.Row
+        tables = [table for (table,) in connection.execute(_TABLES)]
+        rows = {table: [dict(row) for row in connection.execute(f'SELECT * FROM "{table}"')] for table in tables}  # noqa: S608
+    ids: dict[str, str] = {}
+    for table, own, order in (("runs", "run_uuid", "start_time"), ("logged_models", "model_id", "name")):
+        for number, row in enumerate(sorted(rows[table], key=itemgetter(order))):
+            ids[row[own]] = f"{table} {number}"
+    for table in tables:
+        texts = [str({key: value for key, value in row.items() if not _CLOCK.search(key)}) for row in rows[table]]
+        texts = [text.replace(str(database.parent), "HERE") for text in texts]
+        found[table] = sorted(_ID.sub(lambda match: ids.get(match[0], "an id"), text) for text in texts)
+    return found
+
+
+def refused(call: Callable[[], object], said: str | None = None) -> type[Exception]:
+    with pytest.raises(StoreError, match=said) as raised:
+        call()
+    return raised.type
+
+
+WRITTEN = {
+    *("experiments", "experiment_tags", "runs", "params", "tags", "metrics", "latest_metrics"),
+    *("datasets", "inputs", "input_tags"),
+    *("logged_models", "logged_model_metrics", "logged_model_params", "logged_model_tags"),
+}
+EXTREME = {"loss": float("nan"), "val_loss": float("inf"), "grad": float("-inf"), "tiny": 5e-324, "n": 3}
+
+
+SWEEP = "sweep-1"  # the journal of a sweep, and so its plan
+
+
+def story(folder: Path, number: int) -> list[Event]:
+    """A journal in which everything happens that can: of a run that fails, is resumed, renamed and finished."""
+    started = replace(
+        STARTED,
+        name=f"k7 «ü» {number}%",
+        time=START + number,
+        params={f"param {i}": f"{i} 'quoted' \"{i}\"" for i in range(130)} | {"empty": ""},
+        tags={PLAN_TAG: SWEEP, USER_TAG: "ann", PROGRAM_TAG: "tracker", NOTE_TAG: "line\nline", "empty": ""},
+    )
+    _, *others, end = whole_journal(folder / "artifacts")
+    return [
+        started,
+        EpochDone(START + 100, 1, {"loss": 1.5, "val_loss": 2.0}),
+        EpochDone(START + 50, 2, EXTREME),
+        EpochDone(START + 50, 2, EXTREME),
+        Tagged({NOTE_TAG: "what came out", "seen": "once"}),
+        Ended(START + 200, RunStatus.FAILED, "loss: nan"),
+        Resumed(START + 300, 2),
+        *others,
+        Renamed(f"k7 renamed {number}"),
+        Measured(START + 400, {"fit_loss": 0.25, "val_accuracy": 0.5}),
+        Tagged({"seen": "twice"}),
+        end,
+    ]
+
+
+def tell(location: Location, folder: Path) -> None:
+    """Write to a store all that commands write: runs of a sweep, before and after it, step by step and again."""
+    first, last = story(folder, 1), story(folder, 3)
+    sweep = [replace(STARTED, name="a sweep", time=START + 2, tags={SWEEP_TAG: "2", PLAN_TAG: SWEEP}), last[-1]]
+    for journal, events in (("run-1", first), (SWEEP, sweep), ("run-3", last)):
+        upload = JournalUpload(location, journal, None, lambda _: None)
+        for length in range(1, len(events) + 1):
+            run_id = upload.send(events[:length], folder / "artifacts").run_id
+        JournalUpload(location, journal, None, lambda _: None).send(events, folder / "artifacts")
+    add_to_run(location, run_id, [Measured(START + 9_000, {"test_accuracy": 0.5, "n": float("nan")})], folder)
+    log_report(location, STARTED.experiment, run_id, b"<html>", "The verdict.")
+    tag_experiment(location, STARTED.experiment, {"tracker.margin": "0.1"})
+    change_run(location, run_id, Tagged({"mine": "yes"}))
+
+
+class TestDatabaseClient:
+    def test_it_writes_row_by_row_what_mlflows_client_writes(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        written = {}
+        for name in ("ours", "mlflows"):
+            monkeypatch.setattr(client, "writes_as_mlflow", lambda _, name=name: name == "ours")
+            location = locate(None, tmp_path / name)
+            assert isinstance(open_store(location).client, DatabaseClient) is (name == "ours")
+            tell(location, tmp_path / name)
+            written[name] = rows_of(tmp_path / name / "mlflow.db")
+        assert written["ours"] == written["mlflows"]
+        assert {table for table, rows in written["ours"].items() if rows} >= WRITTEN
+
+    @pytest.mark.parametrize("is_ours", [True, False])
+    def test_it_refuses_what_mlflows_client_refuses(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_ours: bool
+    ) -> None:
+        monkeypatch.setattr(client, "writes_as_mlflow", lambda _: is_ours)
+        location = locate(None, tmp_path)
+        store, run_id = open_store(location), send_run(location)
+        run = RunWriter(store, run_id)
+        for params in (STARTED.params, {**STARTED.params, "new": "1"}):
+            run.write(replace(STARTED, params=params), tmp_path)
+        changed = replace(STARTED, params={"other": "2", "new": "2"})
+        assert refused(lambda: run.write(changed, tmp_path)) is StoreError
+        assert refused(lambda: RunWriter(store, "0" * 32).write(Tagged({"a": "b"}), tmp_path)) is GoneError
+        assert refused(lambda: store.check_run("0" * 32)) is GoneError
+        store.full_client.delete_run(run_id)
+        for event in (Tagged({"a": "b"}), Ended(START, RunStatus.FINISHED), STARTED, Renamed("x")):
+            assert refused(lambda event=event: run.write(event, tmp_path), MUST_BE_ACTIVE) is StoreError
+        assert refused(lambda: run.log_values([Value("loss", 1.0, START, 2**70)])) is StoreError
+        (tmp_path / "mlflow.db").write_bytes(b"no database" * 1_000)
+        assert refused(lambda: run.write(Tagged({"a": "b"}), tmp_path)) is StoreError
+        (tmp_path / "mlflow.db").unlink()
+        assert refused(lambda: run.write(Tagged({"a": "b"}), tmp_path)) is UnreachableError
+
+    def test_neither_an_upload_to_a_file_nor_a_model_saved_imports_mlflow(self, tmp_path: Path) -> None:
+        """Which takes 2 s of every command that trains."""
+        code = """
+import sys
+from pathlib import Path
+import tracker.store.keras_model
+from tests.builders import send_run
+from tracker.store.location import locate
+send_run(locate(None, Path(sys.argv[1])))
+print({"mlflow", "sqlalchemy", "tensorflow"} & {*sys.modules})
+"""
+        done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
+        assert done.stdout.strip() == "set()", done.stderr
