@@ -539,7 +539,8 @@ def resume(
     run : str or Run
         A run, its id, a unique prefix of one, or its name.
     data : str or Path, optional
-        Where the data is now, if it was moved, or the local copy of a data set of mirdata or soundata.
+        Where the data is now, if it was moved, or its audio alone: the folder of ``audio_root``, or the local copy of a
+        data set of mirdata or soundata.
     model : str or Path, optional
         Its network, if that was moved or lies outside the project: code from elsewhere is only run if you name it.
     gone : bool
@@ -692,7 +693,8 @@ def evaluate(
     run : str or Run
         A run, its id, a unique prefix of one, its name, or ``"best"``: the one that the report names.
     data : str or Path, optional
-        Where the data is now, if it was moved, or the local copy of a data set of mirdata or soundata.
+        Where the data is now, if it was moved, or its audio alone: the folder of ``audio_root``, or the local copy of a
+        data set of mirdata or soundata.
 
     Raises
     ------

@@ -142,8 +142,18 @@ class TestDataPath:
         assert moved_data("genres.csv", tmp_path, plan, None) == (Path("genres.csv"), plan)
         assert moved_data("demo", tmp_path, plan, None) == (None, plan)
         missing = DataError("there is nothing")
-        assert unread_data(missing, Path("genres.csv"), None).endswith("moved, give its new path with --data")
-        assert unread_data(missing, Path("new.csv"), Path("new.csv")) == "there is nothing"
+        assert unread_data(missing, Path("genres"), DataPlan(), None).endswith("moved, give its new path with --data")
+        assert unread_data(missing, Path("new.csv"), plan, Path("new.csv")) == "there is nothing"
+
+    def test_audio_of_a_table_that_was_moved_without_it_is_read_from_its_new_place(self, tmp_path: Path) -> None:
+        plan, audio = DataPlan(audio_root="sounds"), tmp_path / "audio"
+        audio.mkdir()
+        moved = replace(plan, audio_root=audio.as_posix())
+        assert moved_data("genres.csv", tmp_path, plan, audio) == (Path("genres.csv"), moved)
+        missing = unread_data(DataError("there is nothing"), Path("genres.csv"), plan, None)
+        assert missing.endswith("with --data, or if its audio alone was, that of the audio's folder")
+        (audio / "manifest.csv").touch()
+        assert moved_data("genres.csv", tmp_path, plan, audio) == (audio, plan)
 
     def test_data_of_a_library_that_was_moved_is_a_new_folder_of_audio(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -154,7 +164,7 @@ class TestDataPath:
         assert moved_data(name, tmp_path, plan, Path("new")) == (Path(name), there)
         assert moved_data(name, tmp_path, plan, Path(name)) == moved_data(name, tmp_path, plan, None)
         missing = DataError("there is no copy: give its folder with --audio-root")
-        assert unread_data(missing, Path(name), None) == "there is no copy: give its folder with --data"
+        assert unread_data(missing, Path(name), plan, None) == "there is no copy: give its folder with --data"
 
     def test_data_path_is_relative_to_the_folder_of_the_store(self, tmp_path: Path) -> None:
         (tmp_path / "genres").mkdir()

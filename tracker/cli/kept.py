@@ -127,7 +127,8 @@ def evaluate(
         typer.Option(
             metavar="PATH",
             show_default="where it was",
-            help="Where the data is now, if it was moved, or the local copy of a data set of mirdata or soundata.",
+            help="Where the data is now, if it was moved, or its audio alone: the folder of --audio-root, or the local "
+            "copy of a data set of mirdata or soundata.",
         ),
     ] = None,
     form: Annotated[Literal["text", "json"], typer.Option("--format", help="A line, or JSON for programs.")] = "text",

@@ -34,8 +34,8 @@ def resume(
         typer.Option(
             metavar="PATH",
             show_default="where it was",
-            help="Where the data is now, if it was moved, or the local copy of a data set of mirdata or soundata; it "
-            "must be unchanged.",
+            help="Where the data is now, if it was moved, or its audio alone: the folder of --audio-root, or the local "
+            "copy of a data set of mirdata or soundata; it must be unchanged.",
         ),
     ] = None,
     model: Annotated[

@@ -23,7 +23,7 @@ from tracker.recording.kept_model import called, open_model
 from tracker.recording.resume import clips_changed, refuse_alive, send_change
 from tracker.recording.script_run import TEST, scores
 from tracker.recording.stores import moved_data, unread_data
-from tracker.recording.train import DATASET_TAG, SPLIT_TAG, read_data
+from tracker.recording.train import ANY_DATA, DATASET_TAG, SPLIT_TAG, read_data
 from tracker.runs import Predictions, data_plan_of, is_resumable, key_of_test_clips, split_of
 from tracker.runs.events import Attached, Measured, Tagged
 from tracker.runs.facts import TEST_LOOKS_TAG, looks_at_test
@@ -163,13 +163,13 @@ def _check_has_test(run: Run) -> None:
 def _prepared(kept: KeptModel, data: Path | None, reporter: Reporter) -> Prepared:
     """Return the run's data, divided as it was; raises `TrackerError` if that isn't what it was trained on."""
     run, store = kept.run, kept.store
-    place = None
+    place, how = None, ANY_DATA
     try:
         place, how = moved_data(run.tags["tracker.data"], store.folder or Path.cwd(), data_plan_of(run.params), data)
         read = read_data(place, kept.spectrogram, reporter, plan=how)
         prepared = read.divided(plan := split_of(run.params), reporter)
     except (DataError, OSError, ValueError) as error:
-        reason = unread_data(error, place, data)
+        reason = unread_data(error, place, how, data)
         raise TrackerError(f"the test clips of {called(run)} cannot be read: {reason}") from error
     changed = []
     if prepared.identity[DATASET_TAG] != run.tags.get(DATASET_TAG):

@@ -184,7 +184,7 @@ def _continue(journal: Journal, target: LogTarget, data: Path | None, model: str
     try:
         prepared = prepare(place, replace(plan, data=data_plan), reporter)
     except DataError as error:
-        raise DataError(unread_data(error, place, data)) from error
+        raise DataError(unread_data(error, place, plan.data, data)) from error
     changed = changes(journal, plan, prepared)
     if changed:
         raise _changed_error(journal, changed)

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
+from tracker.data.manifest import MANIFEST
 from tracker.errors import StoreError, TrackerError
 from tracker.journal.reader import ARTIFACTS, UPLOAD_STATE, Journals, journals, unsettled
 from tracker.next_steps.command_line import DEMO, Where
@@ -381,19 +382,25 @@ def data_path(tag: str, folder: Path) -> Path | None:
 def moved_data(tag: str, folder: Path, plan: DataPlan, given: Path | None) -> tuple[Path | None, DataPlan]:
     """Return a run's data and how it is read, if it was moved to the place given; None is where it was.
 
-    Of a data set that a library knows by its name, that place is the folder of the local copy.
+    Of a data set that a library knows by its name, that place is the folder of the local copy; of a table whose audio
+    lies elsewhere, it may be the folder of the audio.
     """
     place = data_path(tag, folder)
-    if given is None or place is None or not is_of_library(str(place)) or is_of_library(str(given)):
+    if given is None or place is None or is_of_library(str(given)):
         return given or place, plan
-    return place, replace(plan, audio_root=given.absolute().as_posix())
+    if is_of_library(str(place)) or (plan.audio_root and given.is_dir() and not (given / MANIFEST).is_file()):
+        return place, replace(plan, audio_root=given.absolute().as_posix())
+    return given, plan
 
 
-def unread_data(error: Exception, place: Path | None, given: Path | None) -> str:
+def unread_data(error: Exception, place: Path | None, plan: DataPlan, given: Path | None) -> str:
     """Return an error about a run's data in the words of commands that take its new place as ``--data``."""
     if is_of_library(str(place)):
         return str(error).replace("--audio-root", "--data")
-    return str(error) if given or place is None else f"{error}; if the data was moved, give its new path with --data"
+    if given or place is None:
+        return str(error)
+    audio = ", or if its audio alone was, that of the audio's folder" if plan.audio_root else ""
+    return f"{error}; if the data was moved, give its new path with --data{audio}"
 
 
 def model_param(model: str, store: Store, folder: Path) -> str:
