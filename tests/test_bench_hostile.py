@@ -9,10 +9,12 @@ import sys
 import urllib.request
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+import tracker.store
 from bench.hostile import lines
 from bench.hostile.case import REPORT, RUNS, Case
 from bench.hostile.checks import (
@@ -31,14 +33,11 @@ from bench.hostile.checks import (
 from bench.hostile.commands import Outcome, plain_environment, run
 from bench.hostile.document import failures, section
 from bench.hostile.kinds import KINDS, all_cases
-from bench.hostile.place import CANARY, Base, Place
+from bench.hostile.place import CANARY, PLACES, Base, Place
 from bench.hostile.strangers import Lie, Request, other_host, tracking_server
 from bench.hostile.trial import Trial, attempt
 from bench.sections import with_section, write_section
 from tracker.journal.format import from_lines
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CASE = Case("projects/odd", (RUNS,), keeps=("first", "second", "waiting"))
 LISTED = '[{"name": "first"}, {"name": "second"}, {"name": "waiting"}]'
@@ -247,8 +246,8 @@ class TestAttempt:
         journal.parent.mkdir(parents=True)
         journal.write_bytes(lines.line({"entry": "tagged", "line": 1, "tags": {}}))
         with closing(sqlite3.connect(folder / "mlflow.db")) as store:
-            store.execute("CREATE TABLE experiments (artifact_location)")
-            store.execute("CREATE TABLE runs (artifact_uri)")
+            for table, column in PLACES:
+                store.execute(f"CREATE TABLE {table} ({column})")
         return Base(folder, "/as/written", {"first": "e" * 32})
 
     @pytest.mark.parametrize("what", SABOTAGE)
@@ -268,6 +267,16 @@ class TestAttempt:
             (place.home / "notes").write_text(place.key.read_text())
 
         assert not attempt(Case("projects/odd", (("--help",),), prepare), base, tmp_path).findings
+
+
+class TestPlaces:
+    def test_all_folders_that_a_store_names_are_those_of_the_copy(self) -> None:
+        schema = Path(tracker.store.__file__).with_name("schema.sql").read_text(encoding="utf-8")
+        with closing(sqlite3.connect(":memory:")) as store:
+            store.executescript(schema)
+            columns = """SELECT tables.name, columns.name FROM sqlite_master AS tables, pragma_table_info(tables.name)
+                AS columns WHERE tables.type = 'table' AND columns.name IN ('artifact_location', 'artifact_uri')"""
+            assert sorted(store.execute(columns)) == sorted(PLACES)
 
 
 class TestLines:
