@@ -191,7 +191,7 @@ class TestReport:
             with pytest.raises(ValueError, match=r"must be (one|those)"):
                 tracker.log_report(report, runs)  # type: ignore[arg-type]
 
-    @pytest.mark.parametrize("experiment", [3, "", " ", [3]])
+    @pytest.mark.parametrize("experiment", [3, "", " ", [3], "caf\udce9"])
     def test_runs_of_what_is_no_experiment_are_refused(self, experiment: Any) -> None:
         with pytest.raises(ValueError, match="experiment must be a name"):
             tracker.load_runs(experiment=experiment)

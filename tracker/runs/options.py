@@ -346,6 +346,8 @@ def check_name_in_store(what: str, text: str, longest: int) -> None:
         raise ValueError(f"{what} must be a name, got {shown(text)}")
     if len(text) > longest:
         raise ValueError(f"{what} must be at most {longest} characters, got {len(text)}")
+    if any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise ValueError(f"{what} must be a name in Unicode, got {shown(text)}")
 
 
 def shown(value: object) -> str:
