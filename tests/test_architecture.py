@@ -165,3 +165,21 @@ class TestCollection:
     def test_collection_imports_no_library_that_few_tests_need(self, modules_of_collection: frozenset[str]) -> None:
         few = {"keras", "tensorflow", "statsmodels", "sklearn", "matplotlib", "playwright"}
         assert not modules_of_collection & few  # ten seconds, for every worker
+
+
+class TestContributing:
+    def test_names_every_room_and_every_module_beside_them(self) -> None:
+        page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+        rooms = {path.parent.name if path.name == "__init__.py" else path.name for path in modules()
+                 if len(path.relative_to(ROOT / "tracker").parts) == 1 + (path.name == "__init__.py")}  # fmt: skip
+        named = {f"{one}/" if "." not in one else one for one in rooms - {"__main__.py"}}
+        assert {one for one in named if f"`{one}`" not in page} == set()
+
+    def test_every_target_exists_and_every_benchmark_that_has_one_is_named(self) -> None:
+        page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+        makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+        targets = dict(re.findall(r"^([a-z-]+):.*\n((?:\t.*\n)*)", makefile, re.MULTILINE))
+        named = {target for text in (page, (ROOT / "README.md").read_text(encoding="utf-8"))
+                 for target in re.findall(r"`make ([a-z-]+)`", text)}  # fmt: skip
+        assert named - targets.keys() == set()
+        assert {target for target, recipe in targets.items() if "-m bench." in recipe} - named == set()
