@@ -41,13 +41,13 @@ def _head(trials: Sequence[Trial], seed: int) -> str:
 
 A small project is copied into a throw-away folder for each of {len(trials)} cases, and something hostile or odd is put
 there: a link that leads out, a journal with right checksums and wrong contents, a damaged store, a broken artifact, a
-server that lies, an environment without a home. Then real commands are run; each has 20 s, or 60 s if it trains. Beside
-the project lie a home with a private key, another project and a file that nobody may touch; the environment has a token
-and a password; and another port of this machine writes down whatever it is sent. Other runs are lost if a listing lacks
-a run that has nothing to do with the hostile one. Terminal escapes are control characters, marks that turn text around,
-names that are not shown as they are, and suggested commands that run something else. An exit is documented if its
-status is 0, 1 or 2, and if one that is not 0 comes with a message where something is wrong. Every number but those of
-cases and commands must be 0.
+model that runs code, a server that lies, an environment without a home. Then real commands are run; each has 20 s, or
+60 s if it trains. Beside the project lie a home with a private key, another project and a file that nobody may touch;
+the environment has a token and a password; and another port of this machine writes down whatever it is sent. Other runs
+are lost if a listing lacks a run that has nothing to do with the hostile one. Terminal escapes are control characters,
+marks that turn text around, names that are not shown as they are, and suggested commands that run something else. An
+exit is documented if its status is 0, 1 or 2, and if one that is not 0 comes with a message where something is wrong.
+Every number but those of cases and commands must be 0.
 """
 
 

@@ -1,13 +1,81 @@
-"""Models exported for other runtimes."""
+"""Models that are loaded again, and those exported for other runtimes."""
 
 from __future__ import annotations
 
+import io
+import warnings
+import zipfile
+from typing import TYPE_CHECKING
+
+import h5py
 import numpy as np
 import pytest
 
+from tracker.contained_files import LARGEST_ARTIFACT
 from tracker.errors import TrainingError
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import keras
+
 pytestmark = pytest.mark.xdist_group("keras")
+
+WEIGHTS = "model.weights.h5"
+
+
+def _load(content: bytes) -> keras.Model:
+    from tracker.training.kept_model import load_model
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return load_model(content, lambda: pytest.fail("no layer is its own"))
+
+
+class TestLoadModel:
+    @pytest.fixture
+    def saved(self, tmp_path: Path) -> bytes:
+        from tracker.training.backend import keras
+
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, activation="softmax")])
+        model.save(tmp_path / "model.keras")
+        return (tmp_path / "model.keras").read_bytes()
+
+    def _with_weights(self, saved: bytes, bias: list[float]) -> bytes:
+        """Return the model with other weights of its last layer."""
+        changed = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(saved)) as old, zipfile.ZipFile(changed, "w") as new:
+            weights = io.BytesIO(old.read(WEIGHTS))
+            with h5py.File(weights, "r+") as file:
+                group = file["layers/dense/vars"]
+                del group["1"]
+                group["1"] = np.array(bias, np.float32)
+            for name in old.namelist():
+                new.writestr(name, weights.getvalue() if name == WEIGHTS else old.read(name))
+        return changed.getvalue()
+
+    def test_a_saved_model_is_loaded(self, saved: bytes) -> None:
+        assert _load(self._with_weights(saved, [0.25, 0.5])).get_weights()[1].tolist() == [0.25, 0.5]
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_weights_that_are_nan_or_infinite_are_refused(self, saved: bytes, value: float) -> None:
+        with pytest.raises(TrainingError, match="some of its weights are NaN or infinite"):
+            _load(self._with_weights(saved, [0.0, value]))
+
+    def test_weights_that_do_not_fit_are_refused_without_a_warning(self, saved: bytes) -> None:
+        with pytest.raises(TrainingError, match="Keras cannot load it"):
+            _load(self._with_weights(saved, [0.0, 0.0, 0.0]))
+
+    def test_what_unpacks_to_more_than_memory_is_refused_unread(self, saved: bytes) -> None:
+        written = io.BytesIO(saved)
+        with zipfile.ZipFile(written, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            archive.writestr("assets/x", bytes(LARGEST_ARTIFACT))
+        with pytest.raises(TrainingError, match=r"unpacks to [\d,]+ bytes, more than 268,435,456"):
+            _load(written.getvalue())
+
+    def test_what_is_no_archive_is_refused(self) -> None:
+        with pytest.raises(TrainingError, match="Keras cannot load it: File is not a zip file"):
+            _load(b"x")
 
 
 class TestExportModel:

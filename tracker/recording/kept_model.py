@@ -148,7 +148,8 @@ def _segment(run: Run) -> float:
 def _classes(run: Run) -> tuple[str, ...]:
     with suppress(ValueError, RecursionError):
         listed = json.loads(run.tags.get("tracker.classes", ""))
-        if isinstance(listed, list) and len(listed) > 1 and all(isinstance(name, str) for name in listed):
+        are_names = isinstance(listed, list) and all(isinstance(name, str) for name in listed)
+        if are_names and 1 < len(listed) == len(set(listed)):
             return tuple(listed)
     if run.validation is not None and run.validation.probabilities is not None:
         return run.validation.classes

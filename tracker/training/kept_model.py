@@ -6,14 +6,17 @@ whether that may be run, the caller decides.
 
 from __future__ import annotations
 
+import io
 import re
 import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
+from tracker.contained_files import LARGEST_ARTIFACT
 from tracker.errors import TrackerError, TrainingError
 from tracker.training.backend import keras, without_notices
 from tracker.training.build import layers_of
@@ -37,23 +40,44 @@ def load_model(content: bytes, find_code: Callable[[], Network]) -> keras.Model:
     Raises
     ------
     TrainingError
-        If it isn't such a model.
+        If it isn't such a model, or some of its weights are NaN or infinite.
     """
+    _check_size(content)
     with tempfile.TemporaryDirectory(prefix="tracker-") as folder, without_notices():
         file = Path(folder, "model.keras")
         file.write_bytes(content)
-        try:
-            return keras.saving.load_model(file, compile=False)
-        except Exception as error:
-            if "Could not locate" not in str(error):
-                raise _unfit(error) from error
-        own = {layer.__name__: layer for layer in layers_of(find_code())}
-        try:
-            return keras.saving.load_model(file, custom_objects=own, compile=False)
-        except TrackerError:
-            raise
-        except Exception as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = _loaded(file, find_code)
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        raise TrainingError("some of its weights are NaN or infinite")
+    return model
+
+
+def _check_size(content: bytes) -> None:
+    """Refuse a file whose parts, which Keras reads whole, would fill the memory."""
+    try:
+        with ZipFile(io.BytesIO(content)) as archive:
+            size = sum(part.file_size for part in archive.infolist())
+    except (BadZipFile, NotImplementedError, ValueError) as error:
+        raise _unfit(error) from error
+    if size > LARGEST_ARTIFACT:
+        raise TrainingError(f"its file unpacks to {size:,} bytes, more than {LARGEST_ARTIFACT:,}")
+
+
+def _loaded(file: Path, find_code: Callable[[], Network]) -> keras.Model:
+    try:
+        return keras.saving.load_model(file, compile=False)
+    except Exception as error:
+        if "Could not locate" not in str(error):
             raise _unfit(error) from error
+    own = {layer.__name__: layer for layer in layers_of(find_code())}
+    try:
+        return keras.saving.load_model(file, custom_objects=own, compile=False)
+    except TrackerError:
+        raise
+    except Exception as error:
+        raise _unfit(error) from error
 
 
 def export_model(model: keras.Model, form: Literal["litert", "onnx"], ending: str) -> bytes:

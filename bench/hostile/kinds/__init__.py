@@ -9,6 +9,7 @@ from bench.hostile.kinds.artifacts import artifacts
 from bench.hostile.kinds.checkpoints import checkpoints
 from bench.hostile.kinds.environments import environments
 from bench.hostile.kinds.journals import journals
+from bench.hostile.kinds.models import models
 from bench.hostile.kinds.options import options
 from bench.hostile.kinds.projects import projects
 from bench.hostile.kinds.servers import servers
@@ -17,7 +18,7 @@ from bench.hostile.kinds.stores import stores
 if TYPE_CHECKING:
     from bench.hostile.case import Case
 
-KINDS = (projects, journals, stores, artifacts, checkpoints, servers, environments, options)
+KINDS = (projects, journals, stores, artifacts, models, checkpoints, servers, environments, options)
 
 
 def all_cases(seed: int) -> list[Case]:
