@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,6 +67,12 @@ class TestImportedQuickly:
             library = importlib.import_module("tracker_library")
         assert (library.extra, library.collects, gc.isenabled()) == (None, False, True)
         assert importlib.import_module(NAME).answer == 42
+
+    def test_another_thread_finds_the_extra_meanwhile(self) -> None:
+        """Which loads MLflow, for example, while Keras is imported."""
+        mark_own_process()
+        with imported_quickly(NAME), ThreadPoolExecutor(1) as other:
+            assert other.submit(importlib.import_module, NAME).result().answer == 42
 
     def test_an_extra_that_is_imported_already_is_found(self) -> None:
         mark_own_process()

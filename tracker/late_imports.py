@@ -3,9 +3,9 @@
 SciPy's special functions go through all names that NumPy has, and thereby import its compiler of Fortran, its masked
 arrays and its tools for tests: a tenth of a second of each report.
 
-Keras imports Matplotlib and scikit-learn if they are installed, for what draws images and wraps models: 1.2 s of the
-processor. Nothing that tracker does needs them, but somebody else's program may, so only a process that is tracker's
-own, of a command or a sweep's worker, does without.
+Keras imports Matplotlib, scikit-learn and pandas if they are installed, for what draws images, wraps models and reads
+tables: 1.5 s of the processor. Nothing that tracker does needs them there, but somebody else's program may, so only a
+process that is tracker's own, of a command or a sweep's worker, does without.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import PathFinder
 from importlib.util import LazyLoader
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,24 +50,35 @@ def mark_own_process() -> None:
 def imported_quickly(*extras: str) -> Iterator[None]:
     """Import a large library in less time, if this process is tracker's own.
 
-    It finds none of `extras`, packages that it does without, unless they are imported already. What it makes isn't
-    searched for garbage, now or later: it is there for as long as the process.
+    It finds none of `extras`, packages that it does without, unless they are imported already; other threads find
+    them. What it makes isn't searched for garbage, now or later: it is there for as long as the process.
     """
     if not _own:
         yield
         return
-    hidden = [name for name in extras if name not in sys.modules]
-    sys.modules |= dict.fromkeys(hidden)  # type: ignore[arg-type]  # None: as if it weren't installed
+    finder = _HidingFinder(extras)
+    sys.meta_path.insert(0, finder)
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        for name in hidden:
-            del sys.modules[name]
+        sys.meta_path.remove(finder)
         gc.freeze()
         if was_enabled:
             gc.enable()
+
+
+class _HidingFinder(MetaPathFinder):
+    """Makes the thread that has made it import some packages as if they weren't installed."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names, self._thread = names, get_ident()
+
+    def find_spec(self, fullname: str, *_others: object) -> None:
+        """Raise `ModuleNotFoundError` for a package that is hidden; None for all others, which Python finds itself."""
+        if fullname in self._names and get_ident() == self._thread:
+            raise ModuleNotFoundError(f"{fullname} is left out", name=fullname)
 
 
 class _LateFinder(MetaPathFinder):

@@ -98,7 +98,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 if os.environ["KERAS_BACKEND"] == "jax":
     os.environ["NPROC"] = str(threads())  # of which JAX makes its pool of threads, whatever the number of cores
-with without_notices(), imported_quickly("matplotlib", "sklearn"):
+with without_notices(), imported_quickly("matplotlib", "sklearn", "pandas"):
     import keras
 
     device = {"tensorflow": _set_up_tensorflow, "jax": _set_up_jax, "torch": _set_up_torch}[keras.config.backend()]()
