@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from tracker.store import now_ms
 from tracker.store.client_errors import INVALID, IS_THERE, MUST_BE_ACTIVE, NOT_THERE, ClientError
 from tracker.store.database import BUSY_S, damage_of, has_own_schema, reading
-from tracker.store.mlflow_run import NAME_TAG
+from tracker.store.mlflow_run import ACCOUNT_TAG, NAME_TAG
 from tracker.store.rows import LoggedModel, Output, Outputs, RunData, RunInfo, StoredExperiment, StoredRun, View
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ _WORKSPACES = "MLFLOW_ENABLE_WORKSPACES"  # with which MLflow keeps experiments 
 _NO = {"", "0", "false"}
 _REFUSED, _AWAY = 400, 503  # status of what can't be written at all, and of what can't now
 _STATUS = {1: "PENDING", 2: "READY", 3: "UPLOAD_FAILED"}  # of a logged model
-
-_USER_TAG = "mlflow.user"
 
 _EXPERIMENT = "SELECT experiment_id, name, artifact_location, lifecycle_stage FROM experiments"
 _RUN = (
@@ -153,7 +151,7 @@ class DatabaseClient:
                 "start_time, source_version, lifecycle_stage, artifact_uri, experiment_id) "
                 "VALUES (?, ?, 'UNKNOWN', '', '', ?, 'RUNNING', ?, '', 'active', ?, ?)",
                 (
-                    *(run_id, run_name, tags.get(_USER_TAG, "unknown"), start_time),
+                    *(run_id, run_name, tags.get(ACCOUNT_TAG, "unknown"), start_time),
                     *(f"{place}/{run_id}/artifacts", experiment_id),
                 ),
             )

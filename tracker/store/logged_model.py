@@ -27,7 +27,7 @@ from tracker.runs.events import EpochDone, Measured
 from tracker.store import UnreachableError
 from tracker.store.client import own_place
 from tracker.store.client_errors import one_line_errors
-from tracker.store.mlflow_run import KEY_LENGTH, mlflow_tags, shown_dataset, started, values_of
+from tracker.store.mlflow_run import ACCOUNT_TAG, KEY_LENGTH, mlflow_tags, shown_dataset, started, values_of
 from tracker.store.rows import Metric, ModelOutput
 from tracker.store.run_files import MODEL
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _ABOUT = "MLmodel"  # the file of a model that says what it is
 _PARTS = {"val_": "validation", "fit_": "training", "test_": "test"}  # of the data, by how a metric's name begins
 _OF_TRAINING = ("best_", "last_", "stop_")  # how metrics begin that are of the training, not of the kept model
-_OF_SOURCE = ("mlflow.user", "mlflow.source.")  # how tags of a run begin that its model has as well
+_OF_SOURCE = (ACCOUNT_TAG, "mlflow.source.")  # how tags of a run begin that its model has as well
 _REFUSED = re.compile(r"[/:.%\"']")  # in a logged model's name
 
 

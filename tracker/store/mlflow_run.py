@@ -72,12 +72,13 @@ _MOST_TABLES = 10  # of a run that are looked at
 T = TypeVar("T")
 
 DESCRIPTION_TAG = "mlflow.note.content"  # of a run or an experiment
+ACCOUNT_TAG = "mlflow.user"
 
 _MLFLOW_NAMES = {
     NOTE_TAG: DESCRIPTION_TAG,
     COMMIT_TAG: "mlflow.source.git.commit",
     PROGRAM_TAG: "mlflow.source.name",
-    USER_TAG: "mlflow.user",
+    USER_TAG: ACCOUNT_TAG,
 }  # tags that MLflow's UI shows in places of their own
 
 

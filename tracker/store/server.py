@@ -262,7 +262,7 @@ class ServerClient(ServerModels):
             f"{API}/runs/create",
             _RunAnswer,
             experiment_id=experiment_id,
-            user_id=tags.get("mlflow.user", "unknown"),
+            user_id=tags.get(mlflow_run.ACCOUNT_TAG, "unknown"),
             start_time=start_time,
             tags=rows_of(tags.items()),
             run_name=run_name,
