@@ -5,6 +5,9 @@ recording many words share all bits of one of three parts of a word, at one dist
 enough are laid over each other at that distance, and are the same recording if few bits differ. So the work grows with
 the number of clips, not of pairs. Of more clips a larger part is compared, and a block of them at a time, so that
 agreements by chance take neither more time a clip nor more memory: 1,000 clips of 30 s take 1 s, 8,000 take 12 s.
+
+Clips of less than 2.5 s have too few words for that. Those of equal length are compared by their log-mel images, if
+these are alike in outline: 20,000 clips of 1 s take 20 s.
 """
 
 from __future__ import annotations
@@ -25,11 +28,17 @@ if TYPE_CHECKING:
 # clips of an artist by at least 0.25 over 6 s and 0.29 over 16 s, and by 0.38 over 30 s.
 _MOST_BITS = ([300.0, 1_000.0], [0.22, 0.28])
 LEAST_FRAMES = 100  # that two clips must share, 2.3 s: over fewer, chance could keep that many bits
-# The same for whole clips of fewer frames, but equally many. On 720 spoken digits copies at another level or of another
-# depth differ by at most 0.04, Vorbis by 0.06 over 20 frames; takes of one speaker by at least 0.08 over 11 frames,
-# 0.12 over 19, 0.25 over 25 and 0.34 over 30.
-_MOST_BITS_SHORT = ([10.0, 20.0, 30.0], [0.05, 0.08, 0.15])
-_LEAST_SHORT = 10  # frames, 0.4 s of sound
+# Shorter clips are one if enough of what is audible differs by as good as nothing but its level. On 720 spoken digits
+# copies as mp3 and Vorbis, also at their lowest qualities, keep at least 74% of it within 3 dB, takes of one speaker at
+# most 62%. Steady noises of one colour would keep as much, but their levels do not change together.
+_AUDIBLE = -45.0  # dB below the maximum
+_HEARD = slice(4, 100)  # mel bands: from 90 Hz to 8 kHz
+_NEAR, _LEAST_NEAR = 3.0, 0.68  # dB, and the fraction of the audible points of an image that must be so near
+_LEAST_POINTS = 200
+_LEAST_CORRELATION = 0.8  # of the changes of level over time
+_SHORTEST, _LONGEST_SHORT = 8, LEAST_FRAMES + 8  # frames of an image: a fingerprint has 8 fewer
+_OUTLINE, _MOST_APART = (8, 4), 3.0  # bands by times that an outline has, and how far those of copies are apart, in dB
+_PAIRS = 20_000_000  # of outlines that are compared at a time
 _LEAST_BITS, _MOST_PART = 20, 26  # of a part of a word: as many as there are words, in bits
 _BLOCK = 2_000_000  # words whose agreements are counted at a time
 _NEIGHBOURS = 10  # entries of one part's value that each is compared with: copies of copies are found in turn
@@ -49,7 +58,7 @@ class Match:
 
 
 def same_recordings(fingerprints: Sequence[NDArray[np.uint32]]) -> list[Match]:
-    """Return each pair of clips that share `LEAST_FRAMES` of one recording, or are shorter and one as a whole."""
+    """Return each pair of clips that share `LEAST_FRAMES` of one recording."""
     best: dict[tuple[int, int], Match] = {}
     for first, second, distance in _candidates(fingerprints):
         match = _overlay(first, second, fingerprints[first], fingerprints[second], distance)
@@ -59,11 +68,63 @@ def same_recordings(fingerprints: Sequence[NDArray[np.uint32]]) -> list[Match]:
     return [best[pair] for pair in sorted(best)]
 
 
-def copies(clips: Mapping[str, tuple[str, NDArray[np.uint32]]]) -> tuple[tuple[str, ...], ...]:
+def same_short_recordings(images: Sequence[NDArray[np.floating]]) -> list[tuple[int, int]]:
+    """Return pairs of short clips of equal length that are one recording, by their places in the list.
+
+    `images` are log-mel images of 128 bands in decibels, shape (128, n_frames); longer ones are passed over.
+    """
+    by_length: dict[int, list[int]] = defaultdict(list)
+    for place, image in enumerate(images):
+        if _SHORTEST <= image.shape[1] < _LONGEST_SHORT:
+            by_length[image.shape[1]].append(place)
+    return [
+        (places[first], places[second])
+        for _, places in sorted(by_length.items())
+        for first, second in _alike(np.stack([_outline(images[place]) for place in places]))
+        if _is_same(images[places[first]], images[places[second]])
+    ]
+
+
+def _outline(image: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return the mean level of some bands at some times, less that of all."""
+    levels = np.maximum(image[_HEARD].astype(np.float32), _AUDIBLE)
+    bands, times = _OUTLINE
+    begins = [image.shape[1] * number // times for number in range(times)]
+    sums = np.add.reduceat(levels.reshape(bands, -1, image.shape[1]).mean(axis=1), begins, axis=1)
+    outline = (sums / np.diff([*begins, image.shape[1]])).ravel()
+    return np.asarray(outline - outline.mean(), np.float32)
+
+
+def _alike(outlines: NDArray[np.float32]) -> Iterator[tuple[int, int]]:
+    """Yield each outline with those of the following ones that are nearest to it, if they are near enough."""
+    n, size = outlines.shape
+    squares = np.square(outlines).sum(axis=1)
+    step = max(1, _PAIRS // n)
+    for begin in range(0, n, step):
+        block = slice(begin, begin + step)
+        distances = squares[block, None] + squares[begin:] - 2 * outlines[block] @ outlines[begin:].T
+        for row, apart in enumerate(distances):
+            near = np.flatnonzero(apart[row + 1 :] < size * _MOST_APART**2) + row + 1
+            nearest = near[np.argsort(apart[near], kind="stable")[:_NEIGHBOURS]]
+            yield from ((begin + row, begin + int(other)) for other in nearest)
+
+
+def _is_same(one: NDArray[np.floating], other: NDArray[np.floating]) -> bool:
+    """Return whether two images of equal length are of one recording."""
+    a, b = one[_HEARD].astype(np.float32), other[_HEARD].astype(np.float32)
+    apart = (a - b)[np.maximum(a, b) > _AUDIBLE]
+    if len(apart) < _LEAST_POINTS or np.mean(np.abs(apart - np.median(apart)) < _NEAR) < _LEAST_NEAR:
+        return False
+    a, b = (np.maximum(levels, _AUDIBLE) for levels in (a, b))
+    a, b = (levels - levels.mean(axis=1, keepdims=True) for levels in (a, b))
+    return bool(np.sum(a * b) >= _LEAST_CORRELATION * np.sqrt(np.sum(a * a) * np.sum(b * b)) > 0)
+
+
+def copies(clips: Mapping[str, tuple[str, NDArray[np.uint32], NDArray[np.floating]]]) -> tuple[tuple[str, ...], ...]:
     """Return the names of the clips of each recording that there are several of, sorted.
 
-    Each clip has a digest of its image and its fingerprint: clips of equal images are one recording however short they
-    are. What is found depends on the clips alone, not on their order.
+    Each clip has a digest of its log-mel image, its fingerprint and that image: clips of equal images are one recording
+    however short they are. What is found depends on the clips alone, not on their order.
     """
     names = sorted(clips)
     root = dict(zip(names, names, strict=True))
@@ -77,8 +138,10 @@ def copies(clips: Mapping[str, tuple[str, NDArray[np.uint32]]]) -> tuple[tuple[s
     for name in names:
         root[name] = first.setdefault(clips[name][0], name)
     firsts = sorted(first.values())
-    for match in same_recordings([clips[name][1] for name in firsts]):
-        one, other = sorted((of(firsts[match.first]), of(firsts[match.second])))
+    matches = same_recordings([clips[name][1] for name in firsts])
+    pairs = [(match.first, match.second) for match in matches]
+    for first_of, second_of in pairs + same_short_recordings([clips[name][2] for name in firsts]):
+        one, other = sorted((of(firsts[first_of]), of(firsts[second_of])))
         root[other] = one
     members: dict[str, list[str]] = defaultdict(list)
     for name in names:
@@ -174,9 +237,6 @@ def _overlay(
     first: int, second: int, one: NDArray[np.uint32], other: NDArray[np.uint32], distance: int
 ) -> Match | None:
     """Return how two clips agree near a distance in frames; None if they aren't the same recording there."""
-    if len(one) == len(other) < LEAST_FRAMES:
-        bits, frames = _differing(one, other, 0, least=_LEAST_SHORT)
-        return Match(first, second, frames, bits) if bits <= np.interp(frames, *_MOST_BITS_SHORT) else None
     coarse = min(
         (_differing(one, other, shift, every=3), shift) for shift in range(distance - _BIN, distance + 2 * _BIN, 4)
     )
@@ -186,14 +246,12 @@ def _overlay(
     return Match(first, second, frames, bits) if bits <= np.interp(frames, *_MOST_BITS) else None
 
 
-def _differing(
-    one: NDArray[np.uint32], other: NDArray[np.uint32], shift: int, every: int = 1, least: int = LEAST_FRAMES
-) -> tuple[float, int]:
+def _differing(one: NDArray[np.uint32], other: NDArray[np.uint32], shift: int, every: int = 1) -> tuple[float, int]:
     """Return the fraction of bits that differ at a distance, 1 if too few frames are shared, and how many are."""
     a, b = one[max(0, shift) :: every], other[max(0, -shift) :: every]
     shared = min(len(a), len(b))
     is_known = (a[:shared] != 0) & (b[:shared] != 0)
     frames = int(np.count_nonzero(is_known))
-    if frames * every < least:
+    if frames * every < LEAST_FRAMES:
         return 1.0, frames
     return int(np.bitwise_count((a[:shared] ^ b[:shared])[is_known]).sum()) / (32 * frames), frames

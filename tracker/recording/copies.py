@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tracker.data.dataset import Clip
     from tracker.recording.reporter import Reporter
 
-COPIES_VERSION = 2  # increased with every change of what counts as a copy
+COPIES_VERSION = 3  # increased with every change of what counts as a copy
 _LARGEST = 2**26  # bytes of a file of copies
 
 
@@ -60,7 +60,7 @@ def find_copies(
             else _log_mel_images(contents, cache, reporter)
         )
         with reporter.progress("comparing", len(of)) as progress:
-            found = copies(_fingerprints(of, progress))
+            found = copies({content: (*made, of[content]) for content, made in _fingerprints(of, progress).items()})
             progress(len(of), len(of))
         kept.write(found)
     same = {content: group[0] for group in found for content in group}
