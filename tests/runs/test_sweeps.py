@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.runs import Configuration, Fold, OfNetwork, Plateau, RunPlan
+from tracker.runs import Configuration, Fold, OfNetwork, Plateau, Range, RunPlan
 from tracker.runs.sweeps import WRITEUP, RunList, SweepPlan, folds_of, level_of, levels_of, seeds_of, swept_option
 
 if TYPE_CHECKING:
@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
 
 def options_of_network(name: str, given: Mapping[str, str]) -> OfNetwork:
-    """The networks `cnn`, with a dropout, and `plain`, without options."""
-    if name == "plain" and given:
+    """The networks `cnn`, with a dropout, `plain`, without options, and `spectrum`, without kernels and of 64 bands."""
+    if name != "cnn" and given:
         raise ValueError(f"the model {name} has no option {next(iter(given))!r}")
+    if name == "spectrum":
+        return OfNetwork(features=(("n_mels", 64),), kernel_sizes=Range(least=3, most=3), instead=("cnn",))
     return OfNetwork((("dropout", float(given.get("dropout", 0.3))),) if name == "cnn" else ())
 
 
@@ -131,6 +133,19 @@ class TestPlan:
         assert len(runs) == 6
         with pytest.raises(ValueError, match="--n-mfcc 13 changes nothing with --features logmel"):
             SweepPlan(grid={**grid, "features": ("logmel",)}).runs(options_of_network)
+        with pytest.raises(ValueError, match="--n-mfcc 13 changes nothing with --features logmel"):
+            SweepPlan(grid={**grid, "features": ("logmel", "cqt")}).runs(options_of_network)
+
+    def test_an_option_of_one_of_several_networks_is_left_out_of_the_others(self) -> None:
+        grid = {"model": ("cnn", "plain", "spectrum"), "kernel_size": (3, 5), "dropout": (0.1, 0.2), "n_mels": (32, 64)}
+        runs = SweepPlan(grid=grid, seeds=(0, 1)).runs(options_of_network)
+        models = [(run.configuration.model, run.configuration.kernel_size, run.spectrogram.n_mels) for run in runs[:13]]
+        assert models[8:] == [("plain", 3, 32), ("plain", 3, 64), ("plain", 5, 32), ("plain", 5, 64),
+                              ("spectrum", None, 64)]  # fmt: skip
+        assert [model for model, _, _ in models[:8]] == ["cnn"] * 8
+        assert len(runs) == 26
+        with pytest.raises(ValueError, match="the model spectrum takes no --kernel, got 5"):
+            SweepPlan(grid={"model": ("spectrum",), "kernel_size": (3, 5)}).runs(options_of_network)
 
     @pytest.mark.parametrize(
         ("plan", "message"),
@@ -144,7 +159,8 @@ class TestPlan:
                 "the kernel size is set by",
             ),
             ({"grid": {"fold": (Fold(1, 2),)}, "folds": 2}, "give the number of folds or the fold, not both"),
-            ({"grid": {"model": ("cnn", "plain"), "dropout": (0.1,)}}, "the model plain has no option 'dropout'"),
+            ({"grid": {"model": ("plain", "spectrum"), "dropout": (0.1,)}}, "the model plain has no option 'dropout'"),
+            ({"grid": {"model": ("cnn", "plain"), "depth": (1,)}}, "the model plain has no option 'depth'"),
             ({"grid": {"kernel_size": tuple(range(1, 201)), "epochs": tuple(range(1, 101))}}, "at most 10,000 runs"),
         ],
     )

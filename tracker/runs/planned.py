@@ -626,6 +626,14 @@ class OfNetwork:
         """Whether its kernel size can be chosen."""
         return not self.instead
 
+    @property
+    def lacked(self) -> frozenset[str]:
+        """The options of all networks whose value can't be chosen with it."""
+        needed = dict(self.features)
+        kind = KINDS.get(str(needed.get("features")))
+        kernel = () if self.has_kernel else ("kernel_size",)
+        return frozenset([*kernel, *needed, *(kind.ignores if kind else ())])
+
 
 DEFAULT_EXPERIMENT = "tracker"
 

@@ -107,7 +107,7 @@ class SweepPlan:
         """Return a plan for each run; all configurations come under one seed and on one fold before the next.
 
         `parse_options` takes a network's name and its options as texts, and returns them as values. Of several
-        features, those that a setting changes nothing with are trained once without it.
+        networks or features, those that lack an option that another one has are trained once without it.
 
         Raises
         ------
@@ -118,11 +118,15 @@ class SweepPlan:
         folds = [{"fold": Fold(k + 1, self.folds)} for k in range(self.folds)] if self.folds else [{}]
         plans: dict[tuple[tuple[str, str], ...], RunPlan] = {}
         first: dict[tuple[tuple[str, str], ...], int] = {}
+        try:
+            lacking = self._lacking(parse_options)
+        except ValueError as error:
+            raise ValueError(f"{self._at(0)}{error}") from error
         for seed, split, fold, (place, base), levels in product(
             self.seeds, by_role[Role.SPLIT], folds, enumerate(self.configurations), by_role[Role.CONFIGURATION]
         ):
             given = {**base, **levels, **split, **fold, "seed": seed}
-            idle = self._idle(given)
+            idle = _idle(given, lacking)
             try:
                 plan = _plan({name: value for name, value in given.items() if name not in idle}, parse_options)
             except ValueError as error:
@@ -137,11 +141,21 @@ class SweepPlan:
             plans[key], first[key] = plan, place
         return tuple(plans.values())
 
-    def _idle(self, given: Mapping[str, Value]) -> list[str]:
-        """Return what is given that changes nothing with one of the several features that are trained."""
-        kinds = self.grid.get("features", ())
-        ignored = KINDS[str(given["features"])].ignores if len(kinds) > 1 else ()
-        return [name for name in ignored if name in given]
+    def _lacking(self, parse_options: ParseOptions) -> dict[tuple[str, Value], frozenset[str]]:
+        """Return what each of several networks or features lacks of the options that others of them have."""
+        networks = {model: parse_options(str(model), {}) for model in self.grid.get("model", ())}
+        own = frozenset(name for network in networks.values() for name, _ in network.options)
+        lacked = {
+            "model": {
+                model: network.lacked | own.difference(dict(network.options)) for model, network in networks.items()
+            },
+            "features": {kind: frozenset(KINDS[str(kind)].ignores) for kind in self.grid.get("features", ())},
+        }
+        return {
+            (name, level): options - frozenset.intersection(*of_levels.values())
+            for name, of_levels in lacked.items()
+            for level, options in of_levels.items()
+        }
 
     def _at(self, place: int) -> str:
         """Return what an error about a configuration begins with."""
@@ -175,6 +189,15 @@ class RunList:
 def _combinations(grid: Mapping[str, Levels], role: Role) -> list[dict[str, Value]]:
     names = [name for name in grid if _role(name) is role]
     return [dict(zip(names, levels, strict=True)) for levels in product(*(grid[name] for name in names))]
+
+
+def _idle(given: Mapping[str, Value], lacking: Mapping[tuple[str, Value], frozenset[str]]) -> set[str]:
+    """Return what is given that changes nothing with the network or the features that are given."""
+    idle: set[str] = set()
+    for name in ("model", "features"):  # in this order, as a network may bring its own features
+        if name in given and name not in idle:
+            idle |= lacking.get((name, given[name]), frozenset()) & given.keys()
+    return idle
 
 
 def _plan(values: Mapping[str, Value], parse_options: ParseOptions) -> RunPlan:
