@@ -327,7 +327,7 @@ class TestTrain:
         run = tracker.train(genres, offline=True, **options)
         assert run.status == "FINISHED"
         assert (run.params["plateau_factor"], run.params["width"]) == ("0.3", "4")
-        assert run.name == "networks-small-k5-lr0.001-plateau0.3x10-width4-s0"
+        assert run.name == "networks-small-k5-lr0.001-plateau0.3x10-epochs2-seg0.5-width4-s0"
         again = tracker.train(genres, offline=True, reuse=True, **options)
         assert again.run_id == run.run_id
 

@@ -168,8 +168,8 @@ class TestEvaluate:
         result = here("evaluate", "best")
         assert result.status == 0, result.err
         assert re.fullmatch(
-            r"networks-tiny-k3-lr0\.001-s0: \d/4 \([\d.]+%\) test clips correct \(95% interval [\d.–]+%\), test loss "
-            r"[\d.]+\. This is (the first look|look \d) at these test clips.*\n",
+            r"networks-tiny-k3-lr0\.001-epochs2-seg0\.4-test0\.2-s0: \d/4 \([\d.]+%\) test clips correct \(95% "
+            r"interval [\d.–]+%\), test loss [\d.]+\. This is (the first look|look \d) at these test clips.*\n",
             result.out,
         )
         again = json.loads(here("evaluate", "best", "--format", "json").out)

@@ -102,7 +102,7 @@ def test_a_run_of_a_network_that_was_edited_since_is_not_reused(tracker: Tracker
     (models / "_parts.py").write_text(PARTS.replace("40", "20"))
     ids.append(tracker(*words).out)
     assert ids[0] == ids[1] != ids[2]
-    assert {run.name for run in runs()} == {"mine-k3-lr0.001-s0"}
+    assert {run.name for run in runs()} == {"mine-k3-lr0.001-epochs2-seg0.5-val0.5-s0"}
 
 
 def test_an_interrupted_run_is_resumed_unless_its_network_was_edited(
@@ -134,7 +134,11 @@ def test_an_interrupted_run_of_a_file_outside_the_folder_of_its_store_is_resumed
     tracker("run", "--data", genres, *QUICK, "--model", "models/mine.py", "--tracking-uri", "store/mlflow.db")
     monkeypatch.chdir("store")
     (run,) = runs()
-    assert (run.status, run.params["model"], run.name) == ("KILLED", str(file), "mine-k3-lr0.001-s0")
+    assert (run.status, run.params["model"], run.name) == (
+        "KILLED",
+        str(file),
+        "mine-k3-lr0.001-epochs2-seg0.5-val0.5-s0",
+    )
     refused = tracker("resume", run.name)
     assert (refused.status, runs()[0].status) == (1, "KILLED")
     assert f"{file} isn't one of the project's own files in {Path.cwd()}" in refused.err

@@ -63,7 +63,7 @@ class TestARun:
         (run,) = runs_in(genres.parent / "work")
         assert result.out == f"{run.run_id}\n"
         assert run.status == "FINISHED"
-        assert run.name == "k5-lr0.001-plateau0.3x1-stop5-dropout0.2-s0"
+        assert run.name == "k5-lr0.001-plateau0.3x1-stop5-epochs2-seg0.5-dropout0.2-s0"
         expected = {
             "seed": "0", "split_seed": "0", "validation_fraction": "0.2", "test_fraction": "0", "model": "cnn",
             "kernel_size": "5", "learning_rate": "0.001", "plateau_factor": "0.3", "plateau_patience": "1",
@@ -140,7 +140,7 @@ class TestReuse:
         first = tracker("run", "--data", genres, *TINY, "--reuse")
         again = tracker("run", "--data", genres, *TINY, "--reuse")
         assert again.out == first.out
-        assert "reusing run networks-tiny-k3-lr0.001-s0" in again.err
+        assert "reusing run networks-tiny-k3-lr0.001-epochs2-seg0.5-s0" in again.err
         assert len(runs_in(genres.parent / "work")) == 1
 
     def test_reuse_trains_where_anything_differs(self, tracker: Tracker, genres: Path) -> None:

@@ -82,7 +82,9 @@ def test_a_run_whose_server_is_killed_is_reported_on_and_sent_whole_once_it_is_b
     assert f" to {server.uri}: " in warning
     sync = f"`tracker sync --tracking-uri {server.uri}` uploads it"
     assert warning.endswith(f" until {sync}")
-    assert err.splitlines()[-1].startswith(f"run networks-small-k3-lr0.001-s0 is not in the store yet: {sync} from ")
+    assert err.splitlines()[-1].startswith(
+        f"run networks-small-k3-lr0.001-epochs100-seg0.5-s0 is not in the store yet: {sync} from "
+    )
 
     (journal,) = journals(Path(".tracker").absolute())
     assert (journal.status, list(journal.epochs)) == ("FINISHED", list(range(1, 101)))

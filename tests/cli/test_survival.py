@@ -31,7 +31,7 @@ OWN = ("--model", SMALL_NETWORK)
 """The network, which lies outside the working folder: resume runs it only if it is named."""
 SETTINGS = ("--segment", "0.5", "--epochs", "6", "--plateau", "0.5,1", "--early-stop", "4", "--seed", "3")
 SHORT = (*SETTINGS, *OWN)
-NAME = "networks-small-k3-lr0.001-plateau0.5x1-stop4-s3"
+NAME = "networks-small-k3-lr0.001-plateau0.5x1-stop4-epochs6-seg0.5-s3"
 TINY = (*SETTINGS, "--model", TINY_NETWORK, "--name", NAME)
 """The same of another network, if its layers do not matter."""
 NOBODY = "http://127.0.0.1:9"

@@ -31,7 +31,7 @@ class TestASweep:
         both = tracker(*words, "--kernel", "3,5", "--final")
         assert "2 runs (2 configurations, each once); 1 there already; 1 to train" in both.err
         assert both.out.splitlines()[0] == first.out.strip()
-        assert "2/2  networks-tiny-k5-lr0.001-s0: validation accuracy " in both.err
+        assert "2/2  networks-tiny-k5-lr0.001-epochs1-seg0.5-s0: validation accuracy " in both.err
 
         seeds = tracker("run", *words[1:], "--kernel", "3", "--seeds", "2")
         assert "2 runs (1 configuration, each 2 times); 1 there already; 1 to train" in seeds.err

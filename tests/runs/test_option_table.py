@@ -92,7 +92,7 @@ class TestAnOptionAddedToTheTable:
         assert found["read back"]
 
     def test_an_option_added_to_the_table_stands_in_the_names_and_titles_of_runs(self, found: dict[str, Any]) -> None:
-        assert found["name"] == "k3-lr0.001-wd0.01-s0"
+        assert found["name"] == "k3-lr0.001-epochs30-wd0.01-batch16-s0"
         assert found["title"].startswith("Conv=3, lr=0.001, decay=0.01, ")
 
     def test_an_option_added_to_the_table_is_checked_by_its_range(self, found: dict[str, Any]) -> None:

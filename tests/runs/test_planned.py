@@ -11,6 +11,7 @@ from librosa.filters import mel
 from tracker.runs import (
     LOGGED_OPTIONS,
     Configuration,
+    DataPlan,
     Fold,
     OfNetwork,
     Plateau,
@@ -24,6 +25,7 @@ from tracker.runs import (
     plan_of,
     plan_with,
 )
+from tracker.runs.options import options_of
 from tracker.runs.planned import most_bands
 from tracker.training.networks import parse_options
 
@@ -143,6 +145,13 @@ class TestSpectrogram:
         assert plan.params().items() >= {"features": "mfcc", "n_mels": "64", "sr": "16000"}.items()
         assert plan_of(plan.params(), parse_options) == plan
         assert plan.run_name(parse_options("cnn", {}).options) == "k3-lr0.001-mfcc-sr16000-mel64-s0"
+
+    def test_every_option_that_is_not_text_names_the_run(self) -> None:
+        values = {"epochs": 5, "batch_size": 8, "keep": "last", "segment_s": 0.5, "split_seed": 1, "test_fraction": 0.1}
+        plan = plan_with({**values, "validation_fraction": 0.3})
+        assert plan.run_name() == "k3-lr0.001-epochs5-batch8-last-seg0.5-split1-val0.3-test0.1-s0"
+        nameless = [entry.name for entry in LOGGED_OPTIONS.values() if not entry.name_format]
+        assert nameless == [entry.name for entry in options_of(DataPlan)]
 
     def test_a_network_brings_features_that_its_name_implies(self) -> None:
         network = parse_options("musicnn", {})

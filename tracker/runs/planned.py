@@ -111,16 +111,16 @@ class SplitPlan:
 
     split_seed: int = field(default=0, metadata=option(
         flag="--split-seed", panel=Panel.DATA, role=Role.SPLIT, range=SEEDS,
-        help="Seed of the split", words="split seed",
+        help="Seed of the split", words="split seed", name_format="split{}",
     ))  # fmt: skip
     validation_fraction: float = field(default=0.2, metadata=option(
         flag="--validation-fraction", panel=Panel.DATA, role=Role.SPLIT, range=_FRACTION,
-        help="Fraction of the clips to validate on", words="validation fraction",
+        help="Fraction of the clips to validate on", words="validation fraction", name_format="val{}",
     ))  # fmt: skip
     test_fraction: float = field(default=0.0, metadata=option(
         flag="--test-fraction", panel=Panel.DATA, role=Role.SPLIT, range=Range(least=0, below=1),
         help="Fraction of the clips to set aside for a test, which `tracker run` never looks at",
-        words="test fraction",
+        words="test fraction", name_format="test{}",
     ))  # fmt: skip
     fold: Fold | None = field(default=None, metadata=option(
         flag="--fold", type=Fold, panel=Panel.DATA, role=Role.SPLIT, metavar=Fold.metavar,
@@ -512,16 +512,15 @@ class Configuration:
     ))  # fmt: skip
     epochs: int = field(default=60, metadata=option(
         flag="--epochs", panel=Panel.TRAINING, range=_EPOCHS, words="epoch limit", acts_late=True,
-        help="Maximum number of epochs", phrase_format="{} epochs",
+        help="Maximum number of epochs", name_format="epochs{}", phrase_format="{} epochs",
     ))  # fmt: skip
     batch_size: int = field(default=32, metadata=option(
         flag="--batch-size", panel=Panel.TRAINING, range=Range(least=1, most=65_536), words="batch size",
-        phrase_format="batches of {}",
-        help="Segments per batch",
+        help="Segments per batch", name_format="batch{}", phrase_format="batches of {}",
     ))  # fmt: skip
     keep: Keep = field(default="best", metadata=option(
         flag="--keep", panel=Panel.TRAINING, choices=("best", "last"), words="epoch kept", acts_late=True,
-        help="Which epoch's weights to keep: the one with the lowest validation loss, or the last",
+        help="Which epoch's weights to keep: the one with the lowest validation loss, or the last", name_format="{}",
     ))  # fmt: skip
     label_smoothing: float | None = field(default=None, metadata=option(
         flag="--label-smoothing", type=float, panel=Panel.TRAINING, range=_FRACTION, words="label smoothing",
@@ -553,8 +552,7 @@ class Configuration:
     ))  # fmt: skip
     segment_s: float = field(default=3.0, metadata=option(
         flag="--segment", panel=Panel.DATA, metavar="SECONDS", range=Range(above=0, most=3_600), words="segment length",
-        phrase_format="{} s segments",
-        help="Length of the windows that clips are cut into",
+        help="Length of the windows that clips are cut into", name_format="seg{}", phrase_format="{} s segments",
     ))  # fmt: skip
     keras_backend: Backend = field(default="tensorflow", metadata=option(
         flag="--keras-backend", panel=Panel.TRAINING, choices=("tensorflow", "jax", "torch"), words="Keras backend",
