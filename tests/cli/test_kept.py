@@ -204,12 +204,17 @@ class TestEvaluate:
 
 class TestExport:
     def test_the_script_predicts_as_tracker_does_where_there_is_no_tracker(
-        self, here: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+        self,
+        here: Tracker,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capfd: pytest.CaptureFixture[str],
+        recwarn: pytest.WarningsRecorder,
     ) -> None:
         result = here("export", "best", "--to", "keras", "--output", tmp_path / "out")
         assert (result.status, result.out) == (0, f"{tmp_path / 'out'}\n"), result.err
-        write_tone(tmp_path / "short.wav", 900, seconds=0.2)
-        clips = ["genres/high3.wav", "genres/low4.wav", str(tmp_path / "short.wav")]
+        write_tone(tmp_path / 'short, "1".wav', 900, seconds=0.05)
+        clips = ["genres/high3.wav", "genres/low4.wav", str(tmp_path / 'short, "1".wav')]
         expected = rows_of(here("predict", *clips, "--format", "csv"))
         monkeypatch.setattr("sys.argv", ["predict.py", *clips])
         with monkeypatch.context() as without:
@@ -217,6 +222,7 @@ class TestExport:
                 without.setitem(sys.modules, name, None)
             runpy.run_path(str(tmp_path / "out/predict.py"))
         found = list(csv.DictReader(io.StringIO(capfd.readouterr().out)))
+        assert not any("n_fft" in str(warning.message) for warning in recwarn)
         assert [row["clip"] for row in found] == clips
         assert [row["predicted"] for row in found] == [row["predicted"] for row in expected]
         for name in ("high", "low"):

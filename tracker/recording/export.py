@@ -40,7 +40,7 @@ _NEEDED = {"onnx": ("onnx", "tf2onnx")}  # modules that a form takes beside Kera
 # What the script in the folder imports beside what makes features.
 _IMPORTED: dict[str, tuple[str, ...]] = {
     "keras": ("keras", "tensorflow"),
-    "tflite": ("tensorflow",),
+    "tflite": ("ai-edge-litert",),
     "onnx": ("onnxruntime",),
 }
 
