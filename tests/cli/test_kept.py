@@ -274,6 +274,13 @@ class TestPromote:
         assert version.description.startswith("One run: ")
         assert version.tags["tracker.promoted_anyway"] == "true"
 
+    def test_that_there_is_no_winner_is_said_once(self, tracker: Tracker, log_run: LogRun) -> None:
+        log_run("1101", kernel_size="3", name="three")
+        best = log_run("1111", kernel_size="5", name="five")
+        refused = tracker("promote", "best")
+        assert (refused.status, len(refused.err.splitlines())) == (1, 1)
+        assert refused.err.startswith(f"tracker: run five ({best[:8]}) is not promoted: the report names no winner (")
+
     def test_the_winner_passes_and_another_run_is_refused(self, log_run: LogRun) -> None:
         log_run("10" * 20, kernel_size="3", name="three")
         log_run("11" * 20, kernel_size="5", name="five")

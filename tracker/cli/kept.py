@@ -209,13 +209,15 @@ def promote(
 
     The report's finding becomes the version's description. Prints the address that MLflow loads the model by.
     """
-    from tracker.recording.kept_model import chosen_run
+    from tracker.recording.kept_model import called, chosen_run
     from tracker.recording.promote import promote_run
+    from tracker.recording.reporter import SilentReporter
 
     found = _runs(experiment, tracking_uri)
     assert found.store is not None  # noqa: S101  (they were read from one)
-    done = promote_run(chosen_run(found, run, ConsoleReporter()), found, found.store, name, anyway=anyway)
-    log(f"version {done.version} of {done.name} is now best: {done.sentence}")
+    chosen = chosen_run(found, run, SilentReporter())  # whether the report names it is said below, or refused
+    done = promote_run(chosen, found, found.store, name, anyway=anyway)
+    log(f"version {done.version} of {done.name}, the model of {called(chosen)}, is now best: {done.sentence}")
     print_result(done.uri)
 
 
