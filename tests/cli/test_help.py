@@ -94,6 +94,21 @@ def test_the_options_of_run_are_grouped(tracker: Tracker) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("words", "lacked"),
+    [
+        ("run --model linear", {"--kernel"}),
+        ("run --model musicnn", {"--kernel", "--features", "--sr", "--n-fft", "--hop", "--n-mels", "--n-mfcc"}),
+        ("sweep --model linear,musicnn", {"--kernel"}),
+        ("sweep --model cnn,musicnn", set()),
+    ],
+)
+def test_help_on_networks_leaves_out_what_they_all_lack(tracker: Tracker, words: str, lacked: set[str]) -> None:
+    listed = set(re.findall(r"^  (--\S+)", tracker(*words.split(), "--help").out, re.MULTILINE))
+    flags = {entry.flag for entry in LOGGED_OPTIONS.values()}
+    assert flags - listed - {"--seed"} == lacked
+
+
 @pytest.mark.parametrize("words", COMMANDS)
 def test_general_options_are_the_last_section_of_every_help(tracker: Tracker, words: str) -> None:
     headings = re.findall(r"^(\S.*):$", tracker(*words.split(), "--help").out, re.MULTILINE)

@@ -16,7 +16,7 @@ def options_of_network(name: str, given: Mapping[str, str]) -> OfNetwork:
     if name != "cnn" and given:
         raise ValueError(f"the model {name} has no option {next(iter(given))!r}")
     if name == "spectrum":
-        return OfNetwork(features=(("n_mels", 64),), kernel_sizes=Range(least=3, most=3), instead=("cnn",))
+        return OfNetwork(features=(("n_mels", 64),), kernel_sizes=Range(least=3, most=3), sized_networks=("cnn",))
     return OfNetwork((("dropout", float(given.get("dropout", 0.3))),) if name == "cnn" else ())
 
 

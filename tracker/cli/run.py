@@ -57,7 +57,7 @@ class RunCommand(Command):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Context | None = None, **extra: Any) -> Any:
         """Parse a command line by the options of its network."""
-        from tracker.training.networks import network_options
+        from tracker.training.networks import network_options, of_network
 
         lenient = {"resilient_parsing": True, "ignore_unknown_options": True, "allow_extra_args": True}
         probe = self.of_networks([]).make_context(info_name, list(args), parent, **extra | lenient)
@@ -68,12 +68,15 @@ class RunCommand(Command):
         try:
             options = {option.name: option for model in models for option in network_options(model)}
             command = self.of_networks(models, [*options.values()])
+            lacked = frozenset[str].intersection(*(of_network(model, ()).lacked for model in models))
         except (ValueError, TrackerError) as error:
             if parent and parent.resilient_parsing:  # a line that is being completed
                 return probe
             if isinstance(error, TrackerError):
                 raise
             probe.fail(str(error))
+        for param in command.params:
+            param.hidden = param.name in lacked  # type: ignore[attr-defined]  # from help: given, it is refused in words
         return command.make_context(info_name, _with_truth(args, options.values()), parent, **extra)
 
 

@@ -617,12 +617,12 @@ class OfNetwork:
     options: tuple[tuple[str, OptionValue], ...] = ()  # its own, sorted by name
     features: tuple[tuple[str, OptionValue], ...] = ()  # settings of the features that it needs
     kernel_sizes: Range = field(default_factory=Range)  # that it takes
-    instead: tuple[str, ...] = ()  # the networks whose kernel size can be chosen, if its own can't
+    sized_networks: tuple[str, ...] = ()  # the networks whose kernel size can be chosen, if its own can't
 
     @property
     def has_kernel(self) -> bool:
         """Whether its kernel size can be chosen."""
-        return not self.instead
+        return not self.sized_networks
 
     @property
     def lacked(self) -> frozenset[str]:
@@ -758,7 +758,7 @@ def _check_kernel(typed: Mapping[str, object], network: OfNetwork) -> None:
     if not network.has_kernel:
         raise ValueError(
             f"the model {model} takes no {entry.flag}, got {size}; leave it out, or take a model with kernels of any "
-            f"size: {', '.join(network.instead)}"
+            f"size: {', '.join(network.sized_networks)}"
         )
     raise ValueError(f"{entry.flag} must be {network.kernel_sizes} for the model {model}, got {size}")
 

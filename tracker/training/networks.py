@@ -159,14 +159,15 @@ def parse_options(name: str, given: Mapping[str, str]) -> OfNetwork:
     ValueError
         If there is no such network or option, or a value is not of its option's type.
     """
-    options = network_options(name)
+    shown, source = _located_source(name)
+    options = read_options(shown, source)
     for unknown in sorted(given.keys() - {option.name for option in options}):
         near = get_close_matches(unknown, [*LOGGED_OPTIONS, *(option.name for option in options)], n=1)
         listed = ", ".join(map(str, options)) or "none"
         hint = f"did you mean {near[0]}?" if near else f"its options: {listed}"
         raise ValueError(f"the model {name} has no option {unknown!r}; {hint}")
     values = tuple((o.name, o.parse(given[o.name]) if o.name in given else o.default) for o in options)
-    return of_network(name, values)
+    return _of_network(shown, source, values)
 
 
 def of_network(name: str, options: tuple[tuple[str, OptionValue], ...]) -> OfNetwork:
@@ -179,7 +180,10 @@ def of_network(name: str, options: tuple[tuple[str, OptionValue], ...]) -> OfNet
     TrainingError
         If its file isn't as it must be.
     """
-    shown, source = _located_source(name)
+    return _of_network(*_located_source(name), options)
+
+
+def _of_network(shown: str, source: bytes, options: tuple[tuple[str, OptionValue], ...]) -> OfNetwork:
     sizes = _kernel_sizes(shown, source)
     is_fixed = _is_single(sizes) and not _needs_kernel(_build(shown, source))
     return OfNetwork(options, read_features(shown, source), sizes, _sized_networks() if is_fixed else ())
