@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import cache
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 def pytest_configure(config: pytest.Config) -> None:
     """Let a worker fork from the one process that has the heavy libraries loaded, if there is one for all workers."""
     collect_garbage_seldom()
+    os.environ.pop(BACKEND, None)  # before any test is imported that imports Keras
     if address := getattr(config, "workerinput", {}).get("fork_server"):
         from tests.processes import use_fork_server
 
@@ -76,6 +78,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
+BACKEND = "KERAS_BACKEND"
 COLLECTED = pytest.StashKey[frozenset[str]]()
 
 
@@ -85,7 +88,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_runtest_setup() -> None:
+    """Begin each test as if no other one had run in this process: importing Keras names its backend."""
     remember_migrations()
+    os.environ.pop(BACKEND, None)
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+import pytest
+
 if TYPE_CHECKING:
     import io
     from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +29,6 @@ FORKING.set_forkserver_preload(
         *("tracker.recording.train", "tracker.recording.reports", "tracker.render.documents", "tracker.cli.run"),
         *("mlflow.keras", "mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_store", "librosa.core.spectrum"),
         "mlflow.cli",
-        *("librosa.filters", "scipy.signal"),  # what these import on their first use would take each process 2 s
         "tests.forked",
     ]
 )
@@ -35,7 +36,9 @@ FORKING.set_forkserver_preload(
 
 def start_fork_server() -> str:
     """Start the process to fork from, and return its address for others to fork from it, too: it ends with this one."""
-    forkserver.ensure_running()
+    with pytest.MonkeyPatch.context() as patch:  # whatever folder pytest was started in, and however
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=os.pathsep)
+        forkserver.ensure_running()
     return str(forkserver._forkserver._forkserver_address)
 
 
@@ -58,6 +61,7 @@ class Forked:
         environment: Mapping[str, str] | None = None,
         stdout: int | None = None,
     ) -> None:
+        start_fork_server()
         out, child_out = FORKING.Pipe(duplex=False)
         err, child_err = FORKING.Pipe(duplex=False)
         if stdout is not None:

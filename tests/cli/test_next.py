@@ -42,12 +42,6 @@ def two(tracker: Tracker, logged: Path) -> None:
     copy_store(logged, Path.cwd())
 
 
-@pytest.fixture(autouse=True)
-def _no_backend_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever imported Keras in this process before has named its backend in the environment."""
-    monkeypatch.delenv("KERAS_BACKEND", raising=False)
-
-
 class TestTheCommands:
     @pytest.mark.usefixtures("two")
     def test_the_commands_stand_alone_on_standard_output_one_a_line(self, tracker: Tracker) -> None:
