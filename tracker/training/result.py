@@ -63,7 +63,7 @@ def threads(variables: Mapping[str, str] = os.environ) -> int:
     """
     text = variables.get("TRACKER_THREADS", "1")
     if not re.fullmatch("0*[0-9]{1,4}", text) or not 1 <= int(text) <= MOST_THREADS:
-        raise TrainingError(f"TRACKER_THREADS must be a whole number, 1 to {MOST_THREADS}, got {shown(text)}")
+        raise TrainingError(f"TRACKER_THREADS must be a whole number, 1 to {MOST_THREADS:,}, got {shown(text)}")
     return int(text)
 
 
