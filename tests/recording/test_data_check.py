@@ -21,6 +21,22 @@ def test_check_finds_what_is_planted_and_nothing_else(tmp_path: Path, monkeypatc
     assert found_in(check_data(tmp_path / "set" / "manifest.csv")) == planted
 
 
+def test_check_warns_of_folds_that_are_not_used_as_a_run_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("TRACKER_CACHE", str(tmp_path / "cache"))
+    rows = ["path,label,fold"]
+    for number in range(8):
+        write_tone(tmp_path / f"{number}.wav", 200.0 * (1 + number % 2), seed=number)
+        rows.append(f"{number}.wav,{('low', 'high')[number % 2]},{number // 4 + 1}")
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("\n".join(rows))
+    check_data(manifest, segment_s=0.25, fold=(1, 2))
+    assert not caplog.messages
+    check_data(manifest, segment_s=0.25)
+    assert "use them with --fold 1/2" in caplog.text
+
+
 def test_ladder_classifies_the_same_segments_under_three_splits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,13 @@ from tracker.features.measure import measure
 from tracker.printable import printable
 from tracker.recording.copies import find_copies
 from tracker.recording.reporter import SilentReporter
-from tracker.recording.train import find_dataset, read_images, too_few_classes, too_many_faults
+from tracker.recording.train import (
+    find_dataset,
+    read_images,
+    too_few_classes,
+    too_many_faults,
+    warn_of_unused_folds,
+)
 from tracker.runs.measures import Fault, Unusable
 
 if TYPE_CHECKING:
@@ -45,6 +51,7 @@ def check(data: Path | None, plan: RunPlan, reporter: Reporter, *, ladder: bool 
     faults = {clip.path: measured for clip, measured in measures.items() if isinstance(measured, Unusable)}
     usable = dataset.without(faults)
     copies = find_copies(usable.clips, hashes, cache_folder(), reporter)
+    warn_of_unused_folds(usable, plan.split, reporter)
     problem = (
         names_refusal(found)
         or too_many_faults([f"{path} ({fault.reason})" for path, fault in faults.items()], len(dataset.clips))

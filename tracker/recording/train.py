@@ -143,8 +143,7 @@ class ReadData:
         if facts.copies and facts.copies.n:
             copies = counted(facts.copies.n, "recording")
             reporter.log(f"{copies} with copies, also encoded again, cut or amplified: the split keeps these together")
-        if not plan.fold:
-            _warn_of_unused_folds(self.dataset, reporter)
+        warn_of_unused_folds(self.dataset, plan, reporter)
         identity = {
             VERSION_TAG: __version__,
             DATASET_TAG: self.fingerprint,
@@ -272,11 +271,12 @@ def _facts(dataset: Dataset, split: Split, copies: Sequence[tuple[str, ...]]) ->
     )
 
 
-def _warn_of_unused_folds(dataset: Dataset, reporter: Reporter) -> None:
+def warn_of_unused_folds(dataset: Dataset, plan: SplitPlan, reporter: Reporter) -> None:
     """Warn that folds which may keep recordings together are not used, unless groups or a given split do that."""
     folds = {clip.fold for clip in dataset.clips if clip.fold}
     if (
-        len(folds) > 1
+        not plan.fold
+        and len(folds) > 1
         and not any(clip.split for clip in dataset.clips)
         and any(clip.group is None for clip in dataset.clips)
     ):
