@@ -68,7 +68,7 @@ class TestBuild:
                     "be trained; lower one of them"
                 ),
             ),
-            ({"width": 0}, "width must be 1 to 1,024, got 0"),
+            ({"width": 0}, "width must be 1 to 1024, got 0"),
         ],
     )
     def test_build_refuses_options_out_of_range(self, option, message):

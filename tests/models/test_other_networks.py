@@ -59,7 +59,7 @@ class TestOptions:
         ("name", "options", "message"),
         [
             ("crnn", {"kernel_size": 0}, "kernel_size must be 1 to 255, got 0"),
-            ("crnn", {"units": 1_025}, "units must be 1 to 1,024, got 1025"),
+            ("crnn", {"units": 1_025}, "units must be 1 to 1024, got 1025"),
             ("crnn", {"dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0"),
             ("crnn", {"width": 256, "kernel_size": 255}, "a kernel size of 255 and a width of 256 make 42,6"),
             ("resnet", {"blocks": 17}, "blocks must be 1 to 16, got 17"),
