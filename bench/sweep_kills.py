@@ -96,15 +96,13 @@ def disturb(folder: Path, data: Path, kills: int, rng: Generator) -> tuple[Count
     while done.total() < kills:
         goal = epochs(folder) + int(rng.integers(0, 2 * RUNS * EPOCHS // (3 * kills) + 1))
         victim = str(rng.choice(["worker", "sweep"]))
-        pids: Sequence[int] = []
-        while sweep.poll() is None:
-            pids = workers_of(sweep.pid) if victim == "worker" else [sweep.pid]
-            if workers_of(sweep.pid) and epochs(folder) >= goal:
-                break
+        workers: Sequence[int] = []
+        while sweep.poll() is None and not (workers and epochs(folder) >= goal):
             time.sleep(LOOK_S)
-        if sweep.poll() is None and pids:
+            workers = workers_of(sweep.pid)
+        if sweep.poll() is None:
             try:
-                os.kill(int(rng.choice(pids)), signal.SIGKILL)
+                os.kill(int(rng.choice(workers if victim == "worker" else [sweep.pid])), signal.SIGKILL)
             except ProcessLookupError:  # it was just about to end
                 continue
             done[victim] += 1
