@@ -301,13 +301,13 @@ class TestErrors:
 
 
 def test_limits_have_one_line_a_check_however_many_folds_there_are(on_folds: MakeRuns) -> None:
-    runs = [
-        replace(run, validation=make_predictions(signs, [f"{run.run_id[-2:]}-{i}" for i in range(len(signs))]))
-        for run, signs in zip(
-            on_folds({"3": ["1111"] * 3}), ["1" * 24, "1" * 20 + "0" * 4, "1" * 22 + "00"], strict=True
-        )
-    ]
-    report = build_report("folds", runs)
+    def of_folds(*correct: str) -> Report:
+        named = [(signs, [f"{place}-{i}" for i in range(len(signs))]) for place, signs in enumerate(correct)]
+        predictions = [make_predictions(signs, clips) for signs, clips in named]
+        folds = zip(on_folds({"3": ["1111"] * 3}), predictions, strict=True)
+        return build_report("folds", [replace(run, validation=each) for run, each in folds])
+
+    report = of_folds("1" * 24, "1" * 20 + "0" * 4, "1" * 22 + "00")
     limits = answer(report, "limits")
     checks = [c.id for c in report.conclusions if c.kind in ("baseline", "calibration")]
     assert len(checks) == 6
@@ -315,6 +315,8 @@ def test_limits_have_one_line_a_check_however_many_folds_there_are(on_folds: Mak
     assert sum("majority-class baseline" in point for point in limits.points) == 1
     assert sum("calibration error" in point for point in limits.points) == 1
     assert "In each of the 3 folds, the 3×3 kernel" in " ".join(limits.points)
+    worse = answer(of_folds(*["10" * 12] * 3), "limits")
+    assert "In none of the 3 folds is the 3×3 kernel significantly better" in " ".join(worse.points)
 
     @pytest.mark.parametrize(("metrics", "label"), [({}, "Observed"), ({"fit_accuracy": 1.0}, "Estimate")])
     def test_an_answer_with_an_interval_is_not_called_observed(self, metrics: dict[str, float], label: str) -> None:

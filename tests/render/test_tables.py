@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.builders import changed, runs_by_kernel
+from tests.builders import changed, make_run, runs_by_kernel
 from tracker.conclusions.conclusion import Conclusion, Details
 from tracker.render.tables import (
     appendix,
@@ -118,6 +118,13 @@ class TestLegend:
             "Correct: validation clips classified correctly, at the best epoch (highest in bold). Loss is the "
             "validation loss of the same weights. Intervals are 95% confidence intervals."
         )
+
+    def test_legend_says_which_runs_are_compared_if_some_are_on_other_clips(self) -> None:
+        same = [make_run(number, signs, {"kernel_size": str(number)}) for number, signs in ((1, "1100"), (3, "1000"))]
+        other = make_run(5, "1111", {"kernel_size": "5"}, prefix="other")
+        report = build_report("genres", [other, *same])
+        assert "(highest on the clips that most runs share in bold)" in legend(report)
+        assert "bold" not in legend(build_report("genres", [other, same[0]]))
 
     def test_legend_of_accuracies_without_clips_says_so(self, report: Report) -> None:
         sections = tuple(

@@ -190,6 +190,28 @@ class TestBuildReport:
         }
         assert report.answers[0].label == "Not comparable"
 
+    def test_runs_on_other_clips_than_most_are_never_ranked_before_these(self) -> None:
+        same = [make_run(number, signs, {"kernel_size": str(number)}) for number, signs in ((1, "1100"), (3, "1000"))]
+        other = make_run(5, "1111", {"kernel_size": "5"}, prefix="other", tags={"tracker.dataset": "other"})
+        report = build_report("genres", [other, *same])
+        assert [entry.run.run_id for entry in report.best_first(report.entries)] == [
+            same[0].run_id, same[1].run_id, other.run_id,
+        ]  # fmt: skip
+        assert report.ranked == {run.run_id for run in same}
+        assert not build_report("genres", [other, same[0]]).ranked
+
+    def test_an_option_that_changed_alone_only_on_different_clips_has_no_known_effect(self) -> None:
+        first = make_run(1, "1100", {"kernel_size": "3", "early_stopping_patience": "9"})
+        both = make_run(2, "1000", {"kernel_size": "5", "early_stopping_patience": "4"})
+        elsewhere = make_run(3, "1111", {"kernel_size": "5", "early_stopping_patience": "9"}, prefix="other")
+        report = build_report("genres", [first, both, elsewhere])
+        found = {c.option: c.sentence for c in report.conclusions if c.kind == "option_effect"}
+        assert found["kernel_size"] == (
+            "Kernel size changed alone only between runs on different clips, so its effect is unknown."
+        )
+        (options,) = (answer for answer in report.answers if answer.id == "options")
+        assert "never changed alone between runs on the same clips." in options.sentence
+
     def test_build_report_of_failed_runs_alone_names_them(self) -> None:
         report = build_report("tracker", [run_of(1, {}, status="FAILED"), run_of(2, {}, status="RUNNING")])
         assert [(e.name, e.reason) for e in report.excluded] == [

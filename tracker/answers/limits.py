@@ -120,20 +120,23 @@ def _baseline_over_folds(findings: Findings, found: Sequence[Conclusion]) -> str
     known = [(c, c.details) for c in found if isinstance(c.details, Baseline) and c.details.runs]
     best, not_better = set(findings.ranked[0].runs), {run for _, details in known for run in details.not_better}
     of_best = [run.run for _, details in known for run in details.runs if run.run in best]
-    where = _folds_words(findings, sum(run not in not_better for run in of_best), len(of_best))
+    better = sum(run not in not_better for run in of_best)
+    where = _folds_words(findings, better, len(of_best))
     correct, n = sum(details.correct for _, details in known), sum(c.n or 0 for c, _ in known)
     gets = f"{correct} of {counted(n, 'validation clip')} correct over all of them ({percent(correct / n)})"
     who = findings.called(findings.ranked[0])
-    return f"In {where}, {who} is significantly better than the majority-class baseline, which gets {gets}."
+    subject = f", {who} is" if better else f" is {who}"
+    return f"In {where}{subject} significantly better than the majority-class baseline, which gets {gets}."
 
 
 def _calibration_over_folds(findings: Findings, found: Sequence[Conclusion]) -> str:
     """Return the range of calibration errors, and on how many folds they are more than chance."""
     known = [(c.estimate, c.interval) for c in found if c.estimate is not None and c.interval is not None]
     low, high = min(error for error, _ in known), max(error for error, _ in known)
-    where = _folds_words(findings, sum(interval[0] > 0 for _, interval in known), len(known))
+    clear = sum(interval[0] > 0 for _, interval in known)
+    where = _folds_words(findings, clear or len(known), len(known))
     head = f"The best run of each fold has an expected calibration error of {points_span(low, high)}"
-    return f"{head}, which is more than chance explains in {where}."
+    return f"{head}, which {'is more than chance' if clear else 'chance'} explains in {where}."
 
 
 def _imbalance_over_folds(_: Findings, found: Sequence[Conclusion]) -> str:

@@ -105,7 +105,7 @@ def _untested_text(findings: Findings, found: Sequence[Conclusion], *, alone: bo
     confounded = [c for c in found if isinstance(c.details, OptionEffect) and c.details.aliases]
     if len(confounded) < len(found):
         names = [option_words(c.option or "") for c in found if c not in confounded]
-        elsewhere = f"{begun(listing(names[:_MOST_NAMED]))} never changed between runs on the same clips."
+        elsewhere = f"{begun(listing(names[:_MOST_NAMED]))} never changed alone between runs on the same clips."
         return " ".join(filter(None, [elsewhere, _confounded_text(findings, confounded, alone=alone)]))
     return _confounded_text(findings, confounded, alone=alone)
 

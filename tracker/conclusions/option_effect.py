@@ -117,7 +117,7 @@ class OptionEffect(Details):
             changed = _aliases_text(self.aliases)
             if changed:
                 return f"{begun(name)} was never varied on its own: {changed} changed with it."
-            return f"{begun(name)} changed only between runs on different clips, so its effect is unknown."
+            return f"{begun(name)} changed alone only between runs on different clips, so its effect is unknown."
         return self._tested_text(option, wording)
 
     def _tested_text(self, option: str, wording: Wording) -> str:

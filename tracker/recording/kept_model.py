@@ -99,9 +99,11 @@ def chosen_run(runs: ExperimentRuns, run: str, reporter: Reporter) -> Run:
     if chosen is None:
         raise TrackerError(f"no finished run of {runs.name!r} has kept a model: `tracker run` trains one")
     if not report.has_winner and len(report.entries) > 1:
+        is_one_of_some = chosen.run_id in report.ranked and len(report.ranked) < len(report.entries)
+        among = " among those on the clips that most runs share" if is_one_of_some else ""
         reporter.log(
             f"the report names no winner ({report.title}); this is {called(chosen)}, the best by "
-            f"{metric_words(report.metric)}"
+            f"{metric_words(report.metric)}{among}"
         )
     return chosen
 

@@ -189,21 +189,29 @@ def legend(report: Report) -> str:
     kept = f", {which}" if which else kept if which is None and "Best epoch" in shown else ""
     sentences = []
     if "Correct" in shown:
-        most = " (highest in bold)" if metric.is_accuracy else ""
+        most = _in_bold(report, "highest") if metric.is_accuracy else ""
         loss = " Loss is the validation loss of the same weights." if "Loss" in shown else ""
         sentences.append(f"Correct: validation clips classified correctly{kept}{most}.{loss}")
         sentences.append("Intervals are 95% confidence intervals.")
     elif "%" in shown:
-        highest = " (highest in bold)" if metric.is_accuracy else ""
+        highest = _in_bold(report, "highest") if metric.is_accuracy else ""
         sentences.append(f"%: validation accuracy in percent{kept}{highest}.")
         sentences += ["Loss is the validation loss of the same weights."] if "Loss" in shown else []
     elif "Loss" in shown:
         sentences.append(f"Loss: validation loss{kept}.")
     if name in shown:
         better, best = ("lower", "lowest") if metric.lower_is_better else ("higher", "highest")
-        sentences.append(f"{name}: the metric that ranks the runs{kept}; {better} is better ({best} in bold).")
+        sentences.append(f"{name}: the metric that ranks the runs{kept}; {better} is better{_in_bold(report, best)}.")
     sentences += _other_metrics_text(report)
     return report.sample.put_into(" ".join(sentences))
+
+
+def _in_bold(report: Report, best: str) -> str:
+    """Return what is set in bold, ``(highest in bold)``; empty if no run is ranked."""
+    ranked, runs = report.ranked, {entry.run.run_id for entry in report.entries if entry.result.score is not None}
+    if not ranked:
+        return ""
+    return f" ({best} in bold)" if ranked >= runs else f" ({best} on the clips that most runs share in bold)"
 
 
 def _other_metrics_text(report: Report) -> list[str]:

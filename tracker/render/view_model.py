@@ -269,11 +269,13 @@ def _rows(report: Report, columns: Sequence[tables.Column], linked: set[int], *,
     ranked = sorted(report.best_first(entries), key=lambda entry: places.get(entry.data_set, 0))  # each set by itself
     shown = ranked[:MOST_RUNS]
     highest: dict[str, float] = {}
-    for entry in ranked:
+    of_ranking = report.ranked
+    compared = [entry for entry in ranked if entry.run.run_id in of_ranking]
+    for entry in compared:
         score = report.rank_score(entry)
         if score is not None:
             highest.setdefault(entry.data_set, score)
-    best = {e.number for e in shown if e.data_set in highest and report.rank_score(e) == highest[e.data_set]}
+    best = {e.number for e in compared if e.data_set in highest and report.rank_score(e) == highest[e.data_set]}
     rows = [_row(entry, report, columns, best=entry.number in best, linked=entry.number in linked) for entry in shown]
     for names in _first_columns(report, in_several=in_several).values():
         rows = [replace(row, levels=(names[row.number], *row.levels)) for row in rows]

@@ -246,13 +246,25 @@ class Report:
         return -score if score is not None and self.metric.lower_is_better else score
 
     def best_first(self, entries: Iterable[RunEntry]) -> list[RunEntry]:
-        """Return runs by the primary metric, the best first; ties by validation loss, then by id."""
+        """Return runs by the primary metric, the best first; ties by validation loss, then by id.
 
-        def rank(entry: RunEntry) -> tuple[float, float, str]:
+        Runs on other clips than those that are ranked come after these.
+        """
+        ranked = self.ranked
+
+        def rank(entry: RunEntry) -> tuple[bool, float, float, str]:
             score, loss = self.rank_score(entry), entry.result.val_loss
-            return math.inf if score is None else -score, math.inf if loss is None else loss, entry.run.run_id
+            by_loss = math.inf if loss is None else loss
+            return entry.run.run_id not in ranked, math.inf if score is None else -score, by_loss, entry.run.run_id
 
         return sorted(entries, key=rank)
+
+    @property
+    def ranked(self) -> frozenset[str]:
+        """The ids of the runs that are ranked: those on the clips that most runs share, of each data set by itself."""
+        ranked = [one for one in self.sections if one.standing is None or one.standing.tied is not None]
+        has_rivals = len(ranked) > 1 or len(self.sections) == 1
+        return frozenset(entry.run.run_id for one in ranked for entry in one.entries) if has_rivals else frozenset()
 
     @property
     def has_winner(self) -> bool:
