@@ -6,10 +6,12 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import pytest
+from mlflow.utils.uri import append_to_uri_path
 
 from tests.builders import START, STARTED, send_run, whole_journal
 from tracker.errors import StoreError
@@ -30,7 +32,7 @@ from tracker.store import GoneError, UnreachableError, client
 from tracker.store.client import open_store
 from tracker.store.client_errors import MUST_BE_ACTIVE
 from tracker.store.database_client import DatabaseClient
-from tracker.store.location import locate
+from tracker.store.location import locate, uri_below
 from tracker.store.mlflow_run import Value
 from tracker.store.upload import JournalUpload, RunWriter, add_to_run, change_run, log_report, tag_experiment
 
@@ -50,7 +52,7 @@ def rows_of(database: Path) -> dict[str, list[str]]:
     """Return all rows of all tables, without the folder and the clock, ids numbered in the order of runs and models."""
     found: dict[str, list[str]] = {}
     with closing(sqlite3.connect(database)) as connection:
-        connection.row_factory = sqlite3.Row
+        connection.row_factory, connection.text_factory = sqlite3.Row, partial(str, encoding="utf-8", errors="replace")
         tables = [table for (table,) in connection.execute(_TABLES)]
         rows = {table: [dict(row) for row in connection.execute(f'SELECT * FROM "{table}"')] for table in tables}  # noqa: S608
     ids: dict[str, str] = {}
@@ -148,6 +150,8 @@ class TestDatabaseClient:
             run.write(replace(STARTED, params=params), tmp_path)
         changed = replace(STARTED, params={"other": "2", "new": "2"})
         assert refused(lambda: run.write(changed, tmp_path)) is StoreError
+        changed = replace(STARTED, params={"new": "database is locked"})  # which must not be taken for the reason
+        assert refused(lambda: run.write(changed, tmp_path)) is StoreError
         assert refused(lambda: RunWriter(store, "0" * 32).write(Tagged({"a": "b"}), tmp_path)) is GoneError
         assert refused(lambda: store.check_run("0" * 32)) is GoneError
         store.full_client.delete_run(run_id)
@@ -158,6 +162,58 @@ class TestDatabaseClient:
         assert refused(lambda: run.write(Tagged({"a": "b"}), tmp_path)) is StoreError
         (tmp_path / "mlflow.db").unlink()
         assert refused(lambda: run.write(Tagged({"a": "b"}), tmp_path)) is UnreachableError
+
+    def test_what_another_program_stored_in_the_place_of_texts_is_read_as_text(self, tmp_path: Path) -> None:
+        location = locate(None, tmp_path)
+        run_id = send_run(location)
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+            connection.execute("UPDATE experiments SET artifact_location = CAST(artifact_location AS BLOB)")
+            note = "INSERT INTO experiment_tags VALUES ('mlflow.note.content', ?, ?)"
+            connection.executemany(note, [(b"\xffmine", number) for number in (0, 1)])
+            connection.execute("INSERT INTO tags VALUES ('not UTF-8', CAST(x'ff' AS TEXT), ?)", (run_id,))
+            connection.commit()
+        log_report(location, STARTED.experiment, run_id, b"<html>", "The verdict.")
+        send_run(location, *whole_journal(tmp_path / "unused")[2:5])
+        written = rows_of(tmp_path / "mlflow.db")
+        assert any("\ufffdmine\\n\\nThe verdict." in row for row in written["experiment_tags"])
+        assert len(written["runs"]) == 2
+
+    @pytest.mark.parametrize(
+        "uri",
+        [
+            *("/a b/c", "/a/", "/a//", "a", "./a", "/a?b#c%", "file:///a/", "file:///a//", "file:/a", "file:a/b"),
+            *("FILE:///a", "file://localhost/a", "file:///a?b=c", "file:///a#b", "file:///a%3Fb%23c", "file:///a;b=c"),
+        ],
+    )
+    def test_a_run_is_put_where_mlflow_puts_it(self, uri: str) -> None:
+        assert uri_below(uri, "run/artifacts") == append_to_uri_path(uri, "run", "artifacts")
+
+    @pytest.mark.parametrize("place", [None, ""])
+    def test_a_run_or_an_experiment_without_a_place_is_given_no_files(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str | None
+    ) -> None:
+        location = locate(None, tmp_path)
+        run_id = send_run(location)
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+            connection.execute("UPDATE runs SET artifact_uri = ?", (place,))
+            connection.commit()
+        monkeypatch.chdir(tmp_path)  # which relative places are below
+        report = partial(log_report, location, STARTED.experiment, run_id, b"<html>", "The verdict.")
+        assert refused(report, "names no place for the artifacts of run") is StoreError
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+            connection.execute("UPDATE experiments SET artifact_location = ?", (place,))
+            connection.commit()
+        assert refused(partial(send_run, location), "names no place for the artifacts of the experiment") is StoreError
+
+    def test_runs_of_an_experiment_whose_place_has_a_fragment_keep_their_files_apart(self, tmp_path: Path) -> None:
+        location = locate(None, tmp_path)
+        send_run(location)
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+            connection.execute("UPDATE experiments SET artifact_location = artifact_location || '/a#b?c'")
+            connection.commit()
+        for text in (b"1", b"2"):
+            send_run(location, files={"a.txt": text})
+        assert sorted(file.read_bytes() for file in tmp_path.rglob("a.txt")) == [b"1", b"2"]
 
     def test_neither_an_upload_to_a_file_nor_a_model_saved_imports_mlflow(self, tmp_path: Path) -> None:
         """Which takes 2 s of every command that trains."""

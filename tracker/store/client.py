@@ -218,7 +218,7 @@ class Store:
             return None
         with one_line_errors(f"cannot continue run {run_id} in {self.location.shown}"):
             uri = self.client.get_run(run_id).info.artifact_uri
-        return own_place(str(uri), self.location.database, f"run {run_id}")
+        return own_place(str(uri or ""), self.location.database, f"run {run_id}")
 
     def _check_in_place(self, experiment: Experiment | StoredExperiment) -> None:
         database, place = self.location.database, written_to(experiment.artifact_location)
@@ -256,6 +256,8 @@ def own_place(uri: str, database: Path, whose: str) -> tuple[Path, Path]:
 
     That is the store's own, or one in which runs of the store already are: only MLflow can have put them there.
     """
+    if not uri:
+        raise StoreError(f"the store names no place for the artifacts of {whose}: give another --experiment")
     path = path_of(uri)
     place = path.absolute() if path else None  # MLflow writes relative ones to the working folder
     root = place and (root_above(place, database.parent) or _known_root(place, database))

@@ -22,12 +22,14 @@ from typing import TYPE_CHECKING
 from tracker.store import now_ms
 from tracker.store.client_errors import INVALID, IS_THERE, MUST_BE_ACTIVE, NOT_THERE, ClientError
 from tracker.store.database import BUSY_S, damage_of, has_own_schema, reading
+from tracker.store.location import uri_below
 from tracker.store.mlflow_run import ACCOUNT_TAG, NAME_TAG
 from tracker.store.rows import LoggedModel, Output, Outputs, RunData, RunInfo, StoredExperiment, StoredRun, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import Any
 
     from tracker.store.rows import Dataset, DatasetInput, Metric, ModelOutput, Text
 
@@ -145,14 +147,14 @@ class DatabaseClient:
         """Create a run."""
         run_id = uuid.uuid4().hex
         with self._transaction() as connection:
-            place = _active_experiment(connection, experiment_id).artifact_location.rstrip("/")
+            place = _active_experiment(connection, experiment_id).artifact_location
             connection.execute(
                 "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status, "
                 "start_time, source_version, lifecycle_stage, artifact_uri, experiment_id) "
                 "VALUES (?, ?, 'UNKNOWN', '', '', ?, 'RUNNING', ?, '', 'active', ?, ?)",
                 (
                     *(run_id, run_name, tags.get(ACCOUNT_TAG, "unknown"), start_time),
-                    *(f"{place}/{run_id}/artifacts", experiment_id),
+                    *(uri_below(place, f"{run_id}/artifacts"), experiment_id),
                 ),
             )
             named = {**tags, NAME_TAG: run_name}
@@ -236,8 +238,8 @@ class DatabaseClient:
         """Create a logged model, which is pending."""
         model_id, now = f"m-{uuid.uuid4().hex}", now_ms()
         with self._transaction() as connection:
-            place = _active_experiment(connection, experiment_id).artifact_location.rstrip("/")
-            uri = f"{place}/models/{model_id}/artifacts"
+            place = _active_experiment(connection, experiment_id).artifact_location
+            uri = uri_below(place, f"models/{model_id}/artifacts")
             connection.execute(
                 "INSERT INTO logged_models (model_id, experiment_id, name, artifact_location, creation_timestamp_ms, "
                 "last_updated_timestamp_ms, status, lifecycle_stage, source_run_id) "
@@ -302,7 +304,7 @@ def _experiment(connection: sqlite3.Connection, condition: str, value: str) -> S
         return None
     tags = connection.execute("SELECT key, value FROM experiment_tags WHERE experiment_id = ?", (row[0],))
     experiment_id, name, place, stage = row
-    return StoredExperiment(str(experiment_id), name, place or "", stage, {key: text or "" for key, text in tags})
+    return StoredExperiment(str(experiment_id), _text(name), _text(place), _text(stage), _texts(tags))
 
 
 def _active_experiment(connection: sqlite3.Connection, experiment_id: str) -> StoredExperiment:
@@ -310,7 +312,9 @@ def _active_experiment(connection: sqlite3.Connection, experiment_id: str) -> St
     if not found:
         raise _no_experiment(experiment_id)
     if found.lifecycle_stage != "active":
-        raise ClientError(f"the experiment {found.name!r} is {found.lifecycle_stage}", _REFUSED, INVALID)
+        raise ClientError(
+            f"the experiment {found.name!r} is {found.lifecycle_stage or 'not active'}", _REFUSED, INVALID
+        )
     return found
 
 
@@ -319,9 +323,20 @@ def _runs(connection: sqlite3.Connection, condition: str, *values: str) -> Itera
     for row in connection.execute(f"{_RUN} WHERE {condition} ORDER BY start_time DESC, run_uuid", values).fetchall():
         info = RunInfo(*row)
         tags = connection.execute("SELECT key, value FROM tags WHERE run_uuid = ?", (info.run_id,))
-        data = RunData({}, {key: text or "" for key, text in tags}, {})
+        data = RunData({}, _texts(tags), {})
         outputs = Outputs([Output(model_id) for (model_id,) in connection.execute(made, (info.run_id,))])
         yield StoredRun(info, data, outputs=outputs)
+
+
+def _texts(rows: Iterable[tuple[Any, Any]]) -> dict[str, str]:
+    return {_text(key): _text(value) for key, value in rows}
+
+
+def _text(value: Any) -> str:
+    """Return what is stored in the place of a text, which another program may have written, as a text."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return "" if value is None else str(value)
 
 
 def _log_params(connection: sqlite3.Connection, run_id: str, params: Sequence[Text]) -> None:
@@ -339,10 +354,9 @@ def _log_metrics(connection: sqlite3.Connection, run_id: str, metrics: Sequence[
     ]
     connection.executemany(_METRIC, rows)
     connection.executemany(_LATEST, rows)
-    of = "SELECT experiment_id FROM runs WHERE run_uuid = ?"
     for each in metrics:
         if each.model_id:
-            (experiment_id,) = connection.execute(of, (run_id,)).fetchone()
+            experiment_id = _experiment_of(connection, run_id)
             row = (each.model_id, each.key, each.timestamp, each.step, _number(each.value), experiment_id, run_id)
             connection.execute(_MODEL_METRIC, (*row, each.dataset_name, each.dataset_digest))
 
@@ -356,7 +370,7 @@ def _number(value: float) -> float:
 
 def _dataset_id(connection: sqlite3.Connection, run_id: str, dataset: Dataset) -> str:
     """Return the id of a dataset in the run's experiment, which is added if it isn't there."""
-    (experiment_id,) = connection.execute("SELECT experiment_id FROM runs WHERE run_uuid = ?", (run_id,)).fetchone()
+    experiment_id = _experiment_of(connection, run_id)
     same = "SELECT dataset_uuid FROM datasets WHERE experiment_id = ? AND name = ? AND digest = ?"
     found = connection.execute(same, (experiment_id, dataset.name, dataset.digest)).fetchone()
     if found:
@@ -368,6 +382,12 @@ def _dataset_id(connection: sqlite3.Connection, run_id: str, dataset: Dataset) -
         (made, experiment_id, *dataset),
     )
     return made
+
+
+def _experiment_of(connection: sqlite3.Connection, run_id: str) -> int | None:
+    experiment_id: int | None
+    (experiment_id,) = connection.execute("SELECT experiment_id FROM runs WHERE run_uuid = ?", (run_id,)).fetchone()
+    return experiment_id
 
 
 def _no_run(run_id: str) -> ClientError:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import base64
 import os
+import posixpath
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from importlib.metadata import entry_points
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from tracker.atomic_files import copy_path
 from tracker.contained_files import LARGEST_ARTIFACT, contains, is_folder, read_file
@@ -424,6 +425,17 @@ def path_of(artifact_uri: str) -> Path | None:
         return None
     text = unquote(parts.path) if parts.scheme else artifact_uri
     return Path(text) if text and "\0" not in text else None
+
+
+def uri_below(uri: str, path: str) -> str:
+    """Return the URI of a path below a folder's, as MLflow puts it together: a query and a fragment stay at the end."""
+    parts = _split(uri)
+    if not parts or not parts.scheme:
+        return posixpath.join(uri, path)
+    below = posixpath.join(parts.path, path)
+    if parts.path.startswith("/"):
+        return urlunsplit(parts._replace(path=below))
+    return f"{parts.scheme}:{urlunsplit(parts._replace(scheme='', path=below))}"  # of a relative path
 
 
 def _split(uri: str) -> SplitResult | None:
