@@ -189,6 +189,12 @@ class TestStateOf:
                 set_aside(location, has_uploads=has_uploads)
         assert (tmp_path / "mlflow.db").read_bytes() == before
 
+    @pytest.mark.parametrize("table", ["metrics", "logged_models"])
+    def test_a_store_in_which_a_view_takes_a_tables_place_is_foreign(self, database: Path, table: str) -> None:
+        """What is read from it would be computed, for ever if the view likes."""
+        change(database, f"DROP TABLE {table}", f"CREATE VIEW {table} AS SELECT 1")
+        assert state_of(database) is StoreState.FOREIGN
+
     @pytest.mark.parametrize("ending", ["", "-journal", "-wal", "-shm"])
     def test_state_of_waits_for_no_pipe(self, database: Path, ending: str) -> None:
         Path(f"{database}{ending}").unlink(missing_ok=True)

@@ -30,6 +30,7 @@ MUST_BE_ACTIVE = "must be in the 'active' state"  # what MLflow says of a delete
 # before it adds it, and another run on the same data may come between.
 _BUSY = re.compile(r"database is locked|unique constraint|duplicate (key|entry)", re.IGNORECASE)
 _TOO_MANY, _SERVERS_FAULT = 429, 500
+_FINAL = {NOT_THERE: GoneError, INVALID: StoreError}  # codes that say what kind of error it is
 
 
 class ClientError(Exception):
@@ -65,10 +66,14 @@ def _client_errors() -> tuple[type[Exception], ...]:
 
 def _raised_by(module: str, name: str) -> tuple[type[Exception], ...]:
     """Return an error of a library; nothing unless it is imported, as it can't be raised then."""
-    return (getattr(sys.modules[module], name),) if module in sys.modules else ()
+    raised = getattr(sys.modules.get(module), name, None)  # another thread may be importing it
+    return (raised,) if raised else ()
 
 
 def _kind(error: Any) -> type[StoreError]:
+    code = getattr(error, "error_code", None)
+    if code in _FINAL:  # whatever such an error quotes
+        return _FINAL[code]
     if _BUSY.search(str(error)):
         return BusyError
     if isinstance(error, OSError):
@@ -77,8 +82,6 @@ def _kind(error: Any) -> type[StoreError]:
             return StoreError if isinstance(error, UnsafePathError) else UnreachableError
         status = response.status_code
     else:
-        if error.error_code == NOT_THERE:
-            return GoneError
         status = error.get_http_status_code()
     return UnreachableError if status == _TOO_MANY or status >= _SERVERS_FAULT else StoreError
 
