@@ -83,6 +83,8 @@ READ = {
     "experiments", "experiment_tags", "runs", "params", "tags", "latest_metrics", "metrics", "inputs", "datasets",
     "input_tags",
 }  # fmt: skip
+# Tables that are otherwise read and written by what lists kept models.
+_OF_MODELS = {"logged_models", "logged_model_metrics", "logged_model_params", "logged_model_tags"}
 # Tables of which half must be named in what is left of a damaged file: MLflow has had them since 1.8.
 _TABLES = {b"experiments", b"runs", b"metrics", b"params", b"latest_metrics", b"experiment_tags", b"model_versions"}
 _CREATED = re.compile(rb"CREATE TABLE \"?(\w+)")
@@ -191,7 +193,7 @@ def has_run_of(database: Path, run_id: str, journal: str) -> bool:
 def _state_within(connection: sqlite3.Connection) -> StoreState:
     tables, views = _names(connection, "table"), _names(connection, "view")
     revision = _revision(connection, tables)
-    if tables and (views & READ or not _is_of_mlflow(connection, tables, revision)):
+    if tables and (views & (READ | _OF_MODELS) or not _is_of_mlflow(connection, tables, revision)):
         return StoreState.FOREIGN
     if revision == supported_revisions()[0]:
         return StoreState.READY
