@@ -129,7 +129,7 @@ class TestFoldersThatAreParts:
     def test_a_class_without_a_clip_is_named_wherever_it_is(self, tmp_path, names, plan, gone):
         (write(tmp_path, *names) / gone / "more").mkdir(parents=True)
         assert read_dataset(tmp_path, DataPlan(**plan)).notes == (
-            f"no clips come from the folder {gone} (it is empty)",
+            f"no clips come from the folder {gone} (folders without files)",
         )
 
     def test_of_many_folders_without_clips_the_rest_is_counted(self, tmp_path):

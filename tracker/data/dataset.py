@@ -281,7 +281,10 @@ def _contents(folder: Path) -> str:
         return "a link to a folder that it is in"
     endings = Counter(file.suffix.lower() or "without an ending" for file in islice(_files(folder, ()), 10_000))
     if not endings:
-        return "hidden files alone" if any(not entry.is_dir() for entry in folder.rglob("*")) else "it is empty"
+        if not any(folder.iterdir()):
+            return "it is empty"
+        has_files = any(not entry.is_dir() for entry in islice(folder.rglob("*"), 10_000))
+        return "hidden files alone" if has_files else "folders without files"
     kinds = (
         f"{number:,} {ending} file{'' if number == 1 else 's'}"
         if ending.startswith(".")
