@@ -28,6 +28,7 @@ _LEFT, _TOP, _BELOW, _RIGHT, _HEIGHT = 44.0, 12.0, 30.0, 96.0, 150.0
 _TICKS = (0.0, 0.5, 1.0)
 _LETTERS = 12  # of a class's name beside its line
 _APART = 15.0  # of two names
+_BETWEEN = 6.0  # words of an axis, at least
 
 
 def probabilities_over_time(clips: Sequence[Clip], classes: Sequence[str], run_id: str) -> Picture:
@@ -71,9 +72,9 @@ def _draw(clip: Clip, classes: Sequence[str], width: float) -> str:
     for tick in _TICKS:
         words = f"{100 * tick:.0f}%"
         parts += [svg.line(0, y(tick), across, y(tick), "grid"), svg.text(-6, y(tick) + 4, words, "mut", "end")]
-    for second in x.ticks(5):
+    for second, words in _seconds(x):
         parts.append(svg.line(x(second), _HEIGHT, x(second), _HEIGHT + 4, "axis"))
-        parts.append(svg.text(x(second), _HEIGHT + 19, f"{number_text(round(second, 6))} s", "mut", "middle"))
+        parts.append(svg.text(x(second), _HEIGHT + 19, words, "mut", "middle"))
     # A segment's probability stands at its middle; the line reaches from the clip's beginning to its end.
     at = [times[0, 0], *times.mean(axis=1), times[-1, 1]]
     rows = [0, *range(len(times)), len(times) - 1]
@@ -87,6 +88,17 @@ def _draw(clip: Clip, classes: Sequence[str], width: float) -> str:
         parts.append(svg.text(across + 6, height, words, ("blu bld", "wrm", "mut", "mut")[place]))
     alt = f"{name}: {_finding(clip, classes)}."
     return svg.drawing(width, _HEIGHT + _TOP + _BELOW, [svg.moved(_LEFT, _TOP, parts)], alt)
+
+
+def _seconds(x: svg.Scale) -> list[tuple[float, str]]:
+    """Return the ticks of a time axis with their words, at most five, and fewer if these would touch."""
+    ticks = [(0.0, "0 s")]
+    for most in (2, 3, 4, 5):
+        more = [(second, f"{number_text(round(second, 6))} s") for second in x.ticks(most)]
+        widest = max(style.text_width(words, style.SMALL) for _, words in more)
+        if len(more) > len(ticks) and x(more[1][0]) - x(more[0][0]) > widest + _BETWEEN:
+            ticks = more
+    return ticks
 
 
 def _apart(heights: Sequence[float]) -> list[float]:
