@@ -153,6 +153,11 @@ class TestSpectrogram:
         nameless = [entry.name for entry in LOGGED_OPTIONS.values() if not entry.name_format]
         assert nameless == [entry.name for entry in options_of(DataPlan)]
 
+    def test_a_switch_of_a_network_that_is_on_names_the_run_by_its_name_alone(self) -> None:
+        network = parse_options("musicnn", {"fine_tune": "true"})
+        plan = plan_with({"model": "musicnn"}, network)
+        assert plan.run_name(parse_options("musicnn", {}).options) == "musicnn-lr0.001-fine_tune-s0"
+
     def test_a_network_brings_features_that_its_name_implies(self) -> None:
         network = parse_options("musicnn", {})
         plan = plan_with({"model": "musicnn"}, network)

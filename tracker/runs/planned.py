@@ -604,7 +604,11 @@ class RunPlan:
 
     def run_name(self, usual: Collection[tuple[str, OptionValue]] = ()) -> str:
         """Return the configuration in short, without the `usual` options of the network: ``k7-lr0.0001-stop15-s0``."""
-        own = [f"{name}{value_text(value)}" for name, value in self.configuration.options if (name, value) not in usual]
+        own = [
+            name if value is True else f"{name}{value_text(value)}"
+            for name, value in self.configuration.options
+            if (name, value) not in usual
+        ]
         features = () if self.spectrogram.kind.is_of_network else (self.spectrogram,)  # the network's name implies them
         parts = (*features, self.split, self)
         return "-".join([*_named(self.configuration), *own, *(name for part in parts for name in _named(part))])
