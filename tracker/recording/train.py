@@ -217,7 +217,7 @@ def _check_clock(year: int) -> None:
 def _demo_set(reporter: Reporter) -> Dataset:
     from tracker.data.demo import demo_dataset
 
-    reporter.log("no data given: using the built-in demo set (5 genres by 10 synthetic artists, 150 clips)")
+    reporter.log("using the built-in demo set (5 genres by 10 synthetic artists, 150 clips)")
     with reporter.progress("making the demo set", None) as progress:
         return demo_dataset(cache_folder(), progress)
 
