@@ -23,6 +23,7 @@ import tracker as api
 from tests.builders import write_tone
 from tests.running import TINY_NETWORK, Collected
 from tracker.errors import TrackerError
+from tracker.recording.evaluate import evaluate_run
 from tracker.recording.kept_model import chosen_run, open_model
 from tracker.runs.facts import looks_at_test
 from tracker.store import store_at
@@ -164,7 +165,8 @@ class TestEvaluate:
     """Of the one run, whose looks are counted from test to test."""
 
     def test_each_look_at_the_test_clips_is_logged_counted_and_said(self, here: Tracker, folder: Path) -> None:
-        before = looks_at_test(api.load_runs(folder)[0].tags)
+        runs = api.load_runs(folder)
+        before = looks_at_test(runs[0].tags)
         result = here("evaluate", "best")
         assert result.status == 0, result.err
         assert re.fullmatch(
@@ -172,10 +174,12 @@ class TestEvaluate:
             r"interval [\d.–]+%\), test loss [\d.]+\. This is (the first look|look \d) at these test clips.*\n",
             result.out,
         )
+        at_once = evaluate_run(runs[0], runs, store_at(None, folder), Collected())  # as read before the first look
+        assert at_once.looks == before + 2
         again = json.loads(here("evaluate", "best", "--format", "json").out)
         run = api.load_runs(folder)[0]
-        assert again["looks"] == {"run": before + 2, "other_runs": 0}
-        assert looks_at_test(run.tags) == before + 2
+        assert again["looks"] == {"run": before + 3, "other_runs": 0}
+        assert looks_at_test(run.tags) == before + 3
         assert run.metrics["test_accuracy"] == again["accuracy"] == again["correct"] / 4
         assert run.curves["test_accuracy"].overwritten == 0
         logged = parse_predictions(store_at(None, folder).read_artifact(run.run_id, "predictions/test.csv"))

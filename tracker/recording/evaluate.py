@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -126,10 +127,7 @@ def evaluate_run(
     prepared = _prepared(kept, data, reporter)
     predictions = _predictions(kept, prepared)
     measured = scores(predictions, "test")
-    looks = looks_at_test(run.tags) + 1
-    tags = {TEST_LOOKS_TAG: str(looks), "tracker.test_clips": str(len(predictions.clips))}
-    new = {name: value for name, value in measured.items() if run.metrics.get(name) != value}
-    _write(run, store, predictions_csv(predictions), new, tags, reporter)
+    looks = _write(run, store, predictions, measured, reporter)
     same = key_of_test_clips(run.tags, run.params)
     others = [other for other in runs if other.run_id != run.run_id]
     of_others = [other for other in others if key_of_test_clips(other.tags, other.params) == same]
@@ -213,25 +211,33 @@ def _interval(predictions: Predictions, groups: Mapping[str, str | None]) -> tup
     return grouped_wilson(correct, named)
 
 
-def _write(
-    run: Run, store: Store, content: str, metrics: Mapping[str, float], tags: Mapping[str, str], reporter: Reporter
-) -> None:
-    """Write an evaluation through the run's journal, or else to its store."""
-    rest: list[Event] = [*([Measured(now_ms(), metrics)] if metrics else []), Tagged(tags)]
-    data = content.encode("utf-8", "surrogateescape")
-    journal = journal_of(run, store)
+def _write(run: Run, store: Store, predictions: Predictions, metrics: Mapping[str, float], reporter: Reporter) -> int:
+    """Write an evaluation through the run's journal, or else to its store; return how many there are of the run."""
+
+    def events(looks: int, logged: Mapping[str, float]) -> list[Event]:
+        new = {name: value for name, value in metrics.items() if logged.get(name) != value}
+        tags = {TEST_LOOKS_TAG: str(looks), "tracker.test_clips": str(len(predictions.clips))}
+        return [*([Measured(now_ms(), new)] if new else []), Tagged(tags)]
+
+    data = predictions_csv(predictions).encode("utf-8", "surrogateescape")
+    journal, looks = journal_of(run, store), looks_at_test(run.tags) + 1
     if journal is None:
         with TemporaryDirectory(prefix="tracker-") as folder:
             artifacts = Path(folder).resolve() / "artifacts"
             (artifacts / TEST).parent.mkdir(parents=True)
             (artifacts / TEST).write_bytes(data)
-            store.add_to_run(run.run_id, [Attached(TEST), *rest], artifacts)
-        return
+            store.add_to_run(run.run_id, [Attached(TEST), *events(looks, run.metrics)], artifacts)
+        return looks
     refuse_alive(journal)
     with JournalWriter.reopen(journal.folder) as writer:
-        if read(journal.folder).is_deleted:
+        if (now := read(journal.folder)).is_deleted:
             raise TrackerError(f"{called(run)} was deleted by another process")
+        # Another process may have evaluated it meanwhile.
+        counts = [looks_at_test(event.tags) for event in now.events if isinstance(event, Tagged)]
+        looks = max([looks, *(count + 1 for count in counts)])
+        logged = [event.metrics for event in now.events if isinstance(event, Measured)]
         writer.attach_bytes(TEST, data)
-        for event in rest:
+        for event in events(looks, dict(chain(run.metrics.items(), *(of_event.items() for of_event in logged)))):
             writer.append(event)
     send_change(journal, "evaluated", store, reporter)
+    return looks
