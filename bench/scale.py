@@ -118,7 +118,7 @@ def stored(folder: Path, address: str, journal: Path) -> tuple[int, float]:
 def writes(folder: Path, address: str, kept: list[Path], jobs: int) -> None:
     """Print how many values a second a store takes."""
     with ProcessPoolExecutor(jobs) as pool:
-        [*pool.map(partial(stored, folder, address), kept[:jobs])]  # opens the store, which loads MLflow
+        [*pool.map(partial(stored, folder, address), kept[:jobs])]  # makes the store, and loads what writes to it
         begun = time.perf_counter()
         sent = [*pool.map(partial(stored, folder, address), kept[jobs:])]
         taken = time.perf_counter() - begun
