@@ -125,7 +125,8 @@ def _drip_headers(exchange: Exchange) -> None:
 
 
 def _gzip_bomb(exchange: Exchange) -> None:
-    exchange.send(gzip.compress(b"[" + b" " * (1 << 30), 1), Content_Encoding="gzip")
+    parts = gzip.compress(b"[") + gzip.compress(b" " * (1 << 20)) * (1 << 10)  # made at once, as the command waits
+    exchange.send(parts, Content_Encoding="gzip")
 
 
 ANSWERS: dict[str, Answer] = {
