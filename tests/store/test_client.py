@@ -218,6 +218,7 @@ class TestOpenStoreWithAnotherMlflow:
     def test_mlflow_itself_makes_the_store(self, location: Location, tmp_path: Path) -> None:
         store = open_store(location)
         assert state_of(tmp_path / "mlflow.db") is StoreState.READY
+        assert isinstance(store.client, MlflowClient)  # which alone knows what its version writes
         assert store.client.get_experiment("0").artifact_location == f"{tmp_path.as_uri()}/mlruns/0"
         assert not [path for path in tmp_path.iterdir() if path.name.startswith(("mlflow.db.", "."))]
 

@@ -31,7 +31,8 @@ from tracker.runs.facts import PLAN_TAG, SWEEP_TAG
 from tracker.store import GoneError, UnreachableError, client
 from tracker.store.client import open_store
 from tracker.store.client_errors import MUST_BE_ACTIVE
-from tracker.store.database_client import DatabaseClient
+from tracker.store.database import make
+from tracker.store.database_client import DatabaseClient, writes_as_mlflow
 from tracker.store.location import locate, uri_below
 from tracker.store.mlflow_run import Value
 from tracker.store.upload import JournalUpload, RunWriter, add_to_run, change_run, log_report, tag_experiment
@@ -122,6 +123,23 @@ def tell(location: Location, folder: Path) -> None:
     log_report(location, STARTED.experiment, run_id, b"<html>", "The verdict.")
     tag_experiment(location, STARTED.experiment, {"tracker.margin": "0.1"})
     change_run(location, run_id, Tagged({"mine": "yes"}))
+
+
+class TestWritesAsMlflow:
+    @pytest.mark.parametrize(("enabled", "writes"), [("1", False), ("TRUE", False), ("0", True), ("False", True)])
+    def test_mlflows_client_writes_if_workspaces_are_enabled(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enabled: str, *, writes: bool
+    ) -> None:
+        make(tmp_path / "mlflow.db", "", START)
+        monkeypatch.setenv("MLFLOW_ENABLE_WORKSPACES", enabled)
+        assert writes_as_mlflow(tmp_path / "mlflow.db") is writes
+
+    def test_mlflows_client_writes_to_a_store_that_has_workspaces(self, tmp_path: Path) -> None:
+        make(tmp_path / "mlflow.db", "", START)
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+            connection.execute("INSERT INTO experiments (name, workspace) VALUES ('Default', 'team')")
+            connection.commit()
+        assert not writes_as_mlflow(tmp_path / "mlflow.db")
 
 
 class TestDatabaseClient:

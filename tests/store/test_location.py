@@ -405,6 +405,11 @@ class TestWrittenTo:
     def test_written_to_is_a_path_on_this_machine(self, uri: str) -> None:
         assert written_to(uri) == Path("/a b/c")
 
+    @pytest.mark.parametrize("path", [b"/caf\xe9/a", "/café/%3F#/a".encode()])
+    def test_written_to_is_the_path_that_a_uri_was_made_of_also_if_that_is_no_utf_8(self, path: bytes) -> None:
+        folder = Path(os.fsdecode(path))
+        assert written_to(folder.as_uri()) == folder
+
     @pytest.mark.parametrize("uri", ["./mlruns/1", "mlruns/1", "s3://bucket/1", "mlflow-artifacts:/1", "models:/m-1"])
     def test_written_to_is_none_of_other_places(self, uri: str) -> None:
         assert written_to(uri) is None

@@ -3,7 +3,7 @@
 `store_at` turns a tracking URI into a `Store` without opening anything; everything else is a method of that interface.
 MLflow, on a SQLite file or behind a server, is one implementation (`tracker.store.mlflow_store`). The other, its file
 stores, is only read (`tracker.store.file_store`). MLflow's tags, schema and URIs are known in this folder only, and
-it is imported when a run is uploaded or read from a server.
+it is imported only for a server, and for what `tracker.store.database_client` leaves to it.
 """
 
 from __future__ import annotations

@@ -423,7 +423,7 @@ def path_of(artifact_uri: str) -> Path | None:
     parts = _split(artifact_uri)
     if not parts or parts.scheme not in {"", "file"} or (parts.scheme and parts.netloc not in {"", "localhost"}):
         return None
-    text = unquote(parts.path) if parts.scheme else artifact_uri
+    text = unquote(parts.path, errors="surrogateescape") if parts.scheme else artifact_uri
     return Path(text) if text and "\0" not in text else None
 
 
