@@ -831,7 +831,7 @@ def cache(limit: int | str | None = None) -> Cache:
     """
     from tracker.recording.caching import bytes_of, look_at_cache
 
-    return look_at_cache(None if limit is None else bytes_of(str(limit)))
+    return look_at_cache(None if limit is None else bytes_of(f"{limit}B" if isinstance(limit, int) else limit))
 
 
 @names_for_flags()

@@ -246,6 +246,7 @@ class TestExport:
         assert (result["dataset"]["name"], result["dataset"]["revision"]) == ("genres", run.tags["tracker.dataset"])
         assert result["metrics"][0]["value"] == run.validation.correct.mean()
         assert "One run: " in body
+        assert "Run 1 is this model. There is no other run that it could be compared with." in body
         assert run.tags["tracker.dataset"] in body
         assert "validation clips correct" in body.partition("## Limits")[2]
         assert (tmp_path / "out/labels.txt").read_text() == "high\nlow\n"

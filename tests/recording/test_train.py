@@ -93,6 +93,13 @@ class TestPrepare:
         prepare(manifest(tmp_path, *rows), PLAN, reporter)
         assert reporter.messages[-1] == "8 clips of 2 classes (a 4, b 4), 1 s, split 6/2 by group"
 
+    def test_lengths_have_no_more_decimals_than_frames_tell(self, tmp_path: Path) -> None:
+        file = manifest(tmp_path, *[(group, "", "") for group in "wwxxyyzz"])
+        write_tone(tmp_path / "0.wav", 200, seconds=5.11)
+        reporter = Collected()
+        prepare(file, PLAN, reporter)
+        assert ", 1 to 5.1 s, split" in reporter.messages[-1]
+
     def test_prepare_draws_the_validation_part_that_a_manifest_lacks(self, tmp_path: Path) -> None:
         rows = [("", part, "") for part in ("train", "train", "train", "train", "test", "test")]
         reporter = Collected()

@@ -117,6 +117,7 @@ class TestRenderLatex:
     def test_another_metric_has_its_name_and_digits(self) -> None:
         header, *rows = table_of(build_report("e", writeup_runs(), metric="best_val_loss"))
         assert header[-1] == r"best\_val\_loss"
+        assert "% Mean of one run.\n" in render_latex(build_report("e", writeup_runs(), metric="best_val_loss"))
         assert rows[0][-1] == r"\textbf{0.371}"
 
     def test_of_many_configurations_the_best_fifty_stand_in_the_table(self) -> None:

@@ -119,6 +119,12 @@ class TestRows:
     def test_rows_name_the_fold_that_is_counted_from_zero(self) -> None:
         assert FactRow("Split decided by", "fold 0") in rows_of(make_run(1, None, {"fold": "0", "test_fraction": "0"}))
 
+    def test_rows_leave_out_the_validation_fraction_of_a_fold(self) -> None:
+        run = make_run(
+            1, None, {"fold": "1/3", "split_seed": "0", "validation_fraction": "0.2", "test_fraction": "0.1"}
+        )
+        assert FactRow("Split decided by", "split seed 0, test fraction 0.1, fold 1/3") in rows_of(run)
+
     def test_rows_say_which_runs_a_fact_is_of_if_not_all_share_it(self) -> None:
         larger = TAGS | NetworkShape(9_999, NETWORK.layers).tags()
         rows = rows_of(whole_run(1), replace(whole_run(2, kernel_size="9"), tags=larger), whole_run(3, seed="1"))

@@ -30,7 +30,7 @@ _PLACES = (  # what lies in a sub-folder of such a name, and how many steps of a
     ("compiled code", re.compile("numba"), 1),
 )
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([kmgt]?)b?", re.ASCII)
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([kmgt]?b?)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,14 @@ class _File:
 
 
 def bytes_of(text: str) -> int:
-    """Return the bytes of a size such as ``2GB``, ``500 MB`` or ``0``; raise ValueError if it is none."""
+    """Return the bytes of a size such as ``2GB``, ``500 MB`` or ``0``; raise ValueError if it is none.
+
+    Only 0 needs no unit: who writes 3 seldom means bytes, which would empty the cache.
+    """
     found = _SIZE.fullmatch(text.strip().lower())
-    if not found:
+    if not found or (float(found[1]) and not found[2]):
         raise ValueError(f"must be a size such as 2GB, 500MB or 0, got {shown(text)}")
-    return int(float(found[1]) * _UNITS[found[2]])
+    return int(float(found[1]) * _UNITS[found[2].removesuffix("b")])
 
 
 def look_at_cache(limit: int | None = None) -> Cache:

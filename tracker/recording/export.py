@@ -142,6 +142,8 @@ def _pretrained(run: Run) -> list[Pretrained]:
 
 def _standing(report: Report, run: Run) -> str:
     if not report.has_winner:
+        if [entry.run.run_id for entry in report.entries] == [run.run_id]:
+            return "There is no other run that it could be compared with."
         return "No test shows that this model is better than those of other runs."
     is_of_best = any(entry.run.run_id == run.run_id for entry in report.sections[0].entries)
     return f"This model is of {'that' if is_of_best else 'another'} configuration."

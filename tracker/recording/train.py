@@ -104,8 +104,13 @@ class Prepared:
 
 
 def _seconds_text(least: float, below: float) -> str:
-    """Return the shortest number of seconds in a range that is as wide as the step between frames."""
+    """Return the shortest number of seconds in a range that is as wide as the step between frames.
+
+    A second or more has one decimal at most: the frames of a clip don't tell whether it has 5.14 or 5.15 s.
+    """
     digits = next((digits for digits in range(3) if 0 < math.ceil(least * 10**digits) < below * 10**digits), 2)
+    if digits > 1 and least >= 1:
+        return number_text(round((least + below) / 2, 1))
     return number_text(math.ceil(max(least, below / 2) * 10**digits) / 10**digits)
 
 

@@ -98,6 +98,7 @@ def _csv_cell(value: _Cell) -> str:
 
 
 _REPETITIONS = ("Seeds", "Runs")
+_INTERVAL = "95% interval"
 
 
 def render_latex(report: Report) -> str:
@@ -117,7 +118,7 @@ def render_latex(report: Report) -> str:
     first = [option_title(option) for option in options] or ["Configuration"]
     score = "Validation accuracy (%)" if in_percent else report.metric.name
     runs = _repetitions(report)
-    heads = [*first, runs, score, "95% interval"]
+    heads = [*first, runs, score, _INTERVAL]
     rows = []
     for section in shown:
         levels = dict(section.entries[0].levels)
@@ -134,7 +135,7 @@ def render_latex(report: Report) -> str:
     return "\n".join(
         [
             rf"% Needs \usepackage{{booktabs}}. In bold: the best, and what is not significantly worse{untested}.",
-            f"% Mean {spread}; 95% confidence interval.",
+            f"% Mean {spread}{'; 95% confidence interval' if heads.index(_INTERVAL) in kept else ''}.",
             *([f"% {more:,} more configurations: tracker report --format csv has every run."] if more else []),
             rf"\begin{{tabular}}{{{'l' * len(first)}{'r' * (len(kept) - len(first))}}}",
             r"\toprule",
@@ -194,7 +195,7 @@ def _stacked(head: str, side: str) -> str:
 
 def _is_worth_a_column(head: str, cells: Sequence[str]) -> bool:
     """Return whether a column says anything: intervals do if there are any, numbers of seeds if not all are 1."""
-    return not (head == "95% interval" and set(cells) <= {"--"}) and not (head in _REPETITIONS and set(cells) <= {"1"})
+    return not (head == _INTERVAL and set(cells) <= {"--"}) and not (head in _REPETITIONS and set(cells) <= {"1"})
 
 
 def _repetitions(report: Report) -> str:

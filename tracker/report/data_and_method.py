@@ -315,14 +315,12 @@ def _split_words(split: SplitFacts) -> str | None:
 
 
 def _drawn_words(split: SplitFacts) -> str | None:
-    return (
-        ", ".join(
-            f"{option_words(name)} {value}"
-            for name, value in split.drawn
-            if value != "0" or not name.endswith("_fraction")
-        )
-        or None
-    )
+    """Return what the split was drawn by; on a fold, the validation fraction decides nothing."""
+    drawn = dict(split.drawn)
+    if "fold" in drawn:
+        drawn.pop("validation_fraction", None)
+    decided = {name: value for name, value in drawn.items() if value != "0" or not name.endswith("_fraction")}
+    return ", ".join(f"{option_words(name)} {value}" for name, value in decided.items()) or None
 
 
 def _layer_words(layers: tuple[Layer, ...]) -> str | None:
