@@ -213,6 +213,13 @@ def made_before_the_last_migration(database: Path) -> None:
         connection.commit()
 
 
+def written_by_command(folder: Path, variable: str) -> None:
+    """Have the next Python that starts with a folder on its path write a variable of its environment there."""
+    folder.mkdir()
+    code = f"import os\nopen({str(folder / variable)!r}, 'w').write(os.environ.get({variable!r}, ''))\n"
+    (folder / "sitecustomize.py").write_text(code)
+
+
 @pytest.mark.usefixtures("another_mlflow")
 class TestOpenStoreWithAnotherMlflow:
     def test_mlflow_itself_makes_the_store(self, location: Location, tmp_path: Path) -> None:
@@ -223,13 +230,17 @@ class TestOpenStoreWithAnotherMlflow:
         assert not [path for path in tmp_path.iterdir() if path.name.startswith(("mlflow.db.", "."))]
 
     def test_a_store_of_a_supported_schema_is_readable_then_migrated_and_a_copy_kept(
-        self, location: Location, tmp_path: Path
+        self, location: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         database = tmp_path / "mlflow.db"
         made_before_the_last_migration(database)
         assert state_of(database) is StoreState.UPGRADABLE
         database_module.require_readable(database)
+        monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path / "first"))
+        written_by_command(tmp_path / "first", "MLFLOW_DISABLE_TELEMETRY")
         store = open_store(location)
+        assert (tmp_path / "first/MLFLOW_DISABLE_TELEMETRY").read_text() == "true"  # MLflow's command calls nobody
         assert state_of(database) is StoreState.READY
         assert store.client.get_experiment_by_name("old").experiment_id == "7"
         assert state_of(tmp_path / "mlflow.db.before-migration-1") is StoreState.UPGRADABLE

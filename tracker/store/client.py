@@ -325,9 +325,13 @@ def _prepared(database: Path, artifacts: str, clock: Callable[[], int]) -> Store
 
 def _migrate(database: Path) -> None:
     """Have MLflow migrate a store to its own schema, and keep a copy of the store as it was."""
+    from tracker.store.mlflow_client import SETTINGS
+
     copy_database(database, "before-migration")
     command = [sys.executable, "-m", "mlflow", "db", "upgrade", sqlite_uri(database)]
-    environment = os.environ | {"PYTHONSAFEPATH": "1"}  # no module of the working folder stands in for MLflow's
+    environment = (
+        SETTINGS | os.environ | {"PYTHONSAFEPATH": "1"}
+    )  # no module of the working folder stands in for MLflow's
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         last_line = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
