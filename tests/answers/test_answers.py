@@ -128,6 +128,13 @@ class TestCurves:
         )
         assert found.tables[0].rows[0][-1] == "yes"
 
+    def test_a_gap_that_shows_overfitting_is_never_said_to_be_too_unsure(self) -> None:
+        tags = {"tracker.training_clips": "120"}
+        run = make_run(1, "100", tags=tags, metrics={"fit_accuracy": 1.0}, loss=[0.9, 0.5], val_loss=[0.9, 0.8])
+        found = answer(build_report("e", [run]), "overfitting").sentence
+        assert found.startswith("Yes. Validation loss of run 1 was lowest at its last epoch, 2.")
+        assert ", a gap that is more than chance (95% interval" in found
+
     def test_a_run_that_ends_while_it_improves_does_not_overfit(self) -> None:
         found = answer(build_report("e", [curved(1, "3", loss=TRAINING[:8], val_loss=LOWER)]), "overfitting")
         assert found.sentence.startswith("Not by the curves. Validation loss of run 1 was still falling")

@@ -124,10 +124,10 @@ def _gap_text(details: Overfitting, where: str) -> str:
     if details.overfits is False and gap.interval[0] > 0:
         where = f"Yet {where[0].lower()}{where[1:]}"
     both = f"{where}, accuracy is {fit} on training and {validation} on validation clips"
-    if not is_informative(gap.interval):
-        return f"{both}: too few clips to tell whether that gap is chance."
     interval = f"95% interval {points_interval(gap.interval)} points"
     if gap.interval[0] <= 0 <= gap.interval[1]:
+        if not is_informative(gap.interval):
+            return f"{both}: too few clips to tell whether that gap is chance."
         return f"{both}; that gap could be chance ({interval})."
     return f"{both}, a gap that is more than chance ({interval})."
 
