@@ -28,7 +28,7 @@ from tracker.runs.events import (
     Tagged,
 )
 from tracker.runs.facts import PLAN_TAG, SWEEP_TAG
-from tracker.store import GoneError, UnreachableError, client
+from tracker.store import GoneError, UnreachableError, client, database_client
 from tracker.store.client import open_store
 from tracker.store.client_errors import MUST_BE_ACTIVE
 from tracker.store.database import make
@@ -80,6 +80,14 @@ WRITTEN = {
 }
 EXTREME = {"loss": float("nan"), "val_loss": float("inf"), "grad": float("-inf"), "tiny": 5e-324, "n": 3}
 
+
+SLOW_TRIGGER = """
+CREATE TRIGGER slow AFTER INSERT ON tags BEGIN
+  SELECT count(*) FROM (
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) SELECT i FROM n
+  );
+END
+"""
 
 SWEEP = "sweep-1"  # the journal of a sweep, and so its plan
 
@@ -232,6 +240,17 @@ class TestDatabaseClient:
         for text in (b"1", b"2"):
             send_run(location, files={"a.txt": text})
         assert sorted(file.read_bytes() for file in tmp_path.rglob("a.txt")) == [b"1", b"2"]
+
+    def test_a_trigger_that_takes_too_long_is_stopped(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        location = locate(None, tmp_path)
+        run_id = send_run(location)
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+            connection.execute(SLOW_TRIGGER)
+            connection.commit()
+        monkeypatch.setattr(database_client, "_LONGEST_S", 0.0)
+        tag = partial(change_run, location, run_id, Tagged({"a": "b"}))
+        assert refused(tag, "a trigger in the file takes more than") is UnreachableError
+        assert not any("'a'" in row for row in rows_of(tmp_path / "mlflow.db")["tags"])
 
     def test_neither_an_upload_to_a_file_nor_a_model_saved_imports_mlflow(self, tmp_path: Path) -> None:
         """Which takes 2 s of every command that trains."""

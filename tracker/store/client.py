@@ -329,9 +329,7 @@ def _migrate(database: Path) -> None:
 
     copy_database(database, "before-migration")
     command = [sys.executable, "-m", "mlflow", "db", "upgrade", sqlite_uri(database)]
-    environment = (
-        SETTINGS | os.environ | {"PYTHONSAFEPATH": "1"}
-    )  # no module of the working folder stands in for MLflow's
+    environment = SETTINGS | os.environ | {"PYTHONSAFEPATH": "1"}  # the working folder's modules aren't MLflow's
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         last_line = (done.stderr.strip().splitlines() or ["no reason given"])[-1]

@@ -14,6 +14,7 @@ import math
 import os
 import sqlite3
 import sys
+import time
 import uuid
 from contextlib import closing, contextmanager
 from functools import partial
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 _WORKSPACES = "MLFLOW_ENABLE_WORKSPACES"  # with which MLflow keeps experiments apart
 _NO = {"", "0", "false"}
+_LONGEST_S = 20.0  # of a processor that one call may take: triggers of a stranger's file may run for ever
+_STEPS = 1_000_000  # of SQLite's, which take some hundredths of a second, after which that is looked at
 _REFUSED, _AWAY = 400, 503  # status of what can't be written at all, and of what can't now
 _STATUS = {1: "PENDING", 2: "READY", 3: "UPLOAD_FAILED"}  # of a logged model
 
@@ -289,13 +292,17 @@ class DatabaseClient:
             uri = f"{self._database.as_uri()}?mode=rw"
             with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)) as connection:
                 connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+                deadline = time.thread_time() + _LONGEST_S
+                connection.set_progress_handler(lambda: time.thread_time() > deadline, _STEPS)
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
                 yield connection
                 connection.execute("COMMIT")
         except (sqlite3.Error, OverflowError, UnicodeError) as error:
-            is_away = isinstance(error, sqlite3.OperationalError)
-            raise ClientError(damage_of(error), _AWAY if is_away else _REFUSED) from error
+            is_away, said = isinstance(error, sqlite3.OperationalError), damage_of(error)
+            if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
+                said = f"a trigger in the file takes more than {_LONGEST_S:.0f} s: remove it"
+            raise ClientError(said, _AWAY if is_away else _REFUSED) from error
 
 
 def _experiment(connection: sqlite3.Connection, condition: str, value: str) -> StoredExperiment | None:

@@ -101,7 +101,7 @@ class RunWriter:
                     self._store.full_client.delete_run(self.run_id)
 
     def _log(self, what: str, **rows: Any) -> None:
-        """Write params, metrics or tags; the client divides them into as many calls as MLflow's limits ask for."""
+        """Write params, metrics or tags; the client divides them into as many calls as its store's limits ask for."""
         with self._errors(what):
             self._client.log_batch(self.run_id, **rows, synchronous=True)
 
