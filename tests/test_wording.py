@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tracker.study.options import design_of
 from tracker.wording import (
     age,
     begun,
     change_words,
+    configuration_phrases,
     correct_of,
     count_words,
     counted,
@@ -338,3 +340,16 @@ class TestPNumber:
 )
 def test_correct_of_has_a_count_and_its_percentage(correct: int, n: int, text: str) -> None:
     assert correct_of(correct, n) == text
+
+
+@pytest.mark.parametrize(
+    ("option", "levels", "phrases"),
+    [
+        ("epochs", "12", ["1 epoch", "2 epochs"]),
+        ("n_mels", "19", ["1 mel band", "9 mel bands"]),
+        ("segment_s", "12", ["segments of 1 s", "segments of 2 s"]),
+    ],
+)
+def test_a_phrase_of_one_thing_is_in_the_singular(option: str, levels: str, phrases: list[str]) -> None:
+    design = design_of([{option: level, "seed": "0"} for level in levels])
+    assert [configuration_phrases(design, run)[-1] for run in range(2)] == phrases

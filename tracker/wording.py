@@ -490,7 +490,8 @@ def _level_phrase(design: Design, option: str, level: str) -> str:
     if entry is not None and entry.phrase_format:
         parts = [_short_number(part) for part in entry.parts_of_level(level)]
         if len(parts) == len(entry.params) and None not in parts:
-            return entry.phrase_format.format(*parts)
+            phrase = entry.phrase_format.format(*parts)
+            return phrase.removesuffix("s") if parts == ["1"] and entry.phrase_format.startswith("{} ") else phrase
     text = _short_number(level) or (level if _PLAIN_LEVEL.fullmatch(level) or _OBJECT_LEVEL.fullmatch(level) else "")
     if not text:
         place = design.levels[option].index(level) + 1 if option in design.levels else 1

@@ -223,7 +223,7 @@ class TestWarnings:
     def test_warnings_are_given_for_a_plateau_that_cannot_fire(self, tracker: Tracker, genres: Path) -> None:
         few = ("--epochs", "4", *TINY[2:])
         result = tracker("run", "--data", genres, *few, "--plateau", "0.3,2", "--early-stop", "1")
-        assert "warning: early stopping after 1 epochs is not later than the plateau's patience of 2" in result.err
+        assert "warning: early stopping after 1 epoch is not later than the plateau's patience of 2" in result.err
 
     def test_warnings_are_given_for_a_patience_that_no_epoch_can_reach(self, tracker: Tracker, genres: Path) -> None:
         result = tracker("run", "--data", genres, *TINY, "--plateau", "0.3,10", "--early-stop", "15")

@@ -393,21 +393,21 @@ def warn_of_idle_options(plan: RunPlan, reporter: Reporter) -> None:
     plateau, patience = configuration.plateau, configuration.early_stopping_patience
     if patience is not None and not can_act(patience, epochs):
         reporter.warn(
-            f"early stopping with a patience of {patience} cannot end a run of at most {epochs} epochs early: give a "
-            "shorter --early-stop or more --epochs"
+            f"early stopping with a patience of {patience} cannot end a run of at most "
+            f"{counted(epochs, 'epoch')} early: give a shorter --early-stop or more --epochs"
         )
     elif plateau and patience is not None and patience <= plateau.patience:
         reporter.warn(
-            f"early stopping after {patience} epochs is not later than the plateau's patience of {plateau.patience}: "
-            "the run ends before a lower learning rate can be used; try an early-stopping patience of "
-            f"{plateau.patience + 5}"
+            f"early stopping after {counted(patience, 'epoch')} is not later than the plateau's patience of "
+            f"{plateau.patience}: the run ends before a lower learning rate can be used; try an early-stopping "
+            f"patience of {plateau.patience + 5}"
         )
     if not plateau and patience is None and (configuration.min_delta or configuration.monitor != "val_loss"):
         reporter.warn("--monitor and --min-delta change nothing without --plateau or --early-stop")
     if plateau and not can_act(plateau.patience, epochs):
         reporter.warn(
-            f"a plateau with a patience of {plateau.patience} cannot act in a run of at most {epochs} epochs: give "
-            "it a shorter patience or more --epochs"
+            f"a plateau with a patience of {plateau.patience} cannot act in a run of at most "
+            f"{counted(epochs, 'epoch')}: give it a shorter patience or more --epochs"
         )
     window, segment = plan.spectrogram.window_s, configuration.segment_s
     if window > segment:

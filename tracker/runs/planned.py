@@ -552,7 +552,7 @@ class Configuration:
     ))  # fmt: skip
     segment_s: float = field(default=3.0, metadata=option(
         flag="--segment", panel=Panel.DATA, metavar="SECONDS", range=Range(above=0, most=3_600), words="segment length",
-        help="Length of the windows that clips are cut into", name_format="seg{}", phrase_format="{} s segments",
+        help="Length of the windows that clips are cut into", name_format="seg{}", phrase_format="segments of {} s",
     ))  # fmt: skip
     keras_backend: Backend = field(default="tensorflow", metadata=option(
         flag="--keras-backend", panel=Panel.TRAINING, choices=("tensorflow", "jax", "torch"), words="Keras backend",
