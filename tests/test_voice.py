@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[1]
 DIALECT = re.compile(
     r"told from|tell(s|ing)? from|c[ao]me to nothing|said of|c[ao]me by\b|\bcomes? of\b|go(es|ing)? on with"
     r"|went on with|\banew\b|(?-i:[Nn]one where)|the luck of|as often as (one|you) likes?|to be had|\bright on\b"
-    r"|\b(has|have|gets?) right\b|classified right|clips right|at most [^.]* left|what came out|cannot be (told|said)\b"
-    r"|these runs cannot tell|hangs on|no finite number|more than chance gives|judge[sd]? [^.]* otherwise"
-    r"|\bsettles\b|would (settle|resolve)\b"
+    r"|\b(has|have|gets?) right\b|classified right|clips right|\bat most [^.]* left\b|what came out"
+    r"|cannot be (told|said)\b|these runs cannot tell|hangs on|no finite number|more than chance gives"
+    r"|judge[sd]? [^.]* otherwise|\bsettles\b|would (settle|resolve)\b"
     r"|\d[ \u00a0\u202f]%(?![\w(])",
     re.IGNORECASE,
 )
