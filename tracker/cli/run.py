@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import inspect
 import sys
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +21,8 @@ from tracker.cli.console import ConsoleReporter, log, print_result
 from tracker.cli.followed import train_opened
 from tracker.cli.options import JOBS, from_table, parsed_by, store_at, whole_number
 from tracker.errors import TrackerError
-from tracker.runs import RUN_OPTIONS, Configuration, Panel, plan_with, plans_under
+from tracker.runs import LOGGED_OPTIONS, RUN_OPTIONS, Configuration, Panel, plan_with, plans_under
+from tracker.runs.sweeps import levels_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -156,10 +159,22 @@ def _command(models: Sequence[str], network_options: Sequence[NetworkOption] = (
 
 def _parameter(entry: RunOption) -> inspect.Parameter:
     """Return an option of the table as a parameter that Typer reads."""
-    kind = bool if entry.type is bool else Any
+    kind, shown = bool if entry.type is bool else Any, from_table(entry, parse=partial(_one_value, entry))
     return inspect.Parameter(
-        entry.name, inspect.Parameter.KEYWORD_ONLY, default=entry.default, annotation=Annotated[kind, from_table(entry)]
+        entry.name, inspect.Parameter.KEYWORD_ONLY, default=entry.default, annotation=Annotated[kind, shown]
     )
+
+
+def _one_value(entry: RunOption, text: str) -> Any:
+    """Return the value of an option; of several, each of which it could have, the error names what trains all."""
+    try:
+        return entry.parse(text)
+    except ValueError as error:
+        with suppress(ValueError):
+            if entry.name in LOGGED_OPTIONS and len(levels_of(entry.name, text)) > 1:
+                sweep = f"`tracker sweep {entry.flag} {text}`"
+                raise typer.BadParameter(f"{error}; {sweep} trains a run for each") from error
+        raise
 
 
 def _network_parameter(models: Sequence[str], option: NetworkOption) -> inspect.Parameter:
