@@ -374,6 +374,9 @@ def _rows_of(profile: str) -> int | None:
 Fetch = Callable[[Record, str], bytes | None]
 
 
+_DEFAULT = "Default"  # an experiment that every store has from its beginning
+
+
 def unknown_experiment(
     location: Location, name: str, names: tuple[str, ...], *, deleted_id: str | None = None
 ) -> GoneError:
@@ -383,8 +386,9 @@ def unknown_experiment(
             f"the experiment {name!r} in {location.shown} was deleted: restore it with `mlflow experiments restore "
             f"--experiment-id {deleted_id}`, or give another --experiment"
         )
-    if not names:
-        return GoneError(f"no experiment {name!r} in {location.shown}, which has none")
+    if {*names} <= {_DEFAULT}:
+        choice = f", or choose {_DEFAULT!r} with --experiment" if names else ""
+        return GoneError(f"no experiment {name!r} in {location.shown} yet: `tracker run` makes it{choice}")
     *others, last = [*map(repr, names[:20]), *(["another"] if len(names) > 20 else [])]
     choice = f"{', '.join(others)} or {last}" if others else last
     return GoneError(f"no experiment {name!r} in {location.shown}; choose {choice} with --experiment")
