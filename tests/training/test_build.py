@@ -11,6 +11,7 @@ from tests.processes import Forked
 from tests.training.sets import data, plan
 from tracker.errors import TrainingError
 from tracker.runs import Configuration
+from tracker.store import ClipFunction
 from tracker.training.networks import find_network
 
 if TYPE_CHECKING:
@@ -198,10 +199,11 @@ class TestBuildNetwork:
             result = train(plan(model=path, options=(("depth", 1),)), data(), on_epoch=lambda _epoch: None)
             folder = tmp_path / name
             folder.mkdir()
-            save_keras_model(folder / "model", result.model, result.example)
+            save_keras_model(folder / "model", result.model, ClipFunction("", "{}", ()))
             (folder / "network.py").write_bytes(find_network(path).source)
-            np.save(folder / "example.npy", result.example)
-            expected[folder] = result.model.predict_on_batch(result.example)
+            example = np.random.default_rng(0).normal(size=(1, *result.model.input_shape[1:]))
+            np.save(folder / "example.npy", example)
+            expected[folder] = result.model.predict_on_batch(example)
         nets.rename(tmp_path / "away")
         with Forked(load_with_their_source, [*expected], folder=tmp_path) as process:
             said = process.communicate()

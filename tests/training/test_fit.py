@@ -108,11 +108,6 @@ class TestTrain:
         assert outcome.metrics["fit_loss"] == log_loss(probabilities, targets)
         assert outcome.metrics["fit_accuracy"] == accuracy(probabilities, targets)
 
-    def test_train_gives_an_example_of_what_the_model_takes(self, three):
-        outcome, _ = three
-        assert outcome.example.dtype == np.float32
-        assert outcome.example.shape == (1, 16, FRAMES, 1) == (1, *outcome.model.input_shape[1:])
-
     def test_train_stops_and_drops_the_rate_as_keras_does(self):
         asked = plan(epochs=40, learning_rate=0.02, plateau=Plateau(0.5, 2), early_stopping_patience=5)
         outcome, epochs = fitted(asked, misleading(), untrained(asked))

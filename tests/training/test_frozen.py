@@ -69,7 +69,6 @@ class TestTrain:
         found = clip_probabilities(outcome.model, held_out.images, segments)
         np.testing.assert_allclose(found, outcome.validation.probabilities, atol=1e-5)
         assert (len(epochs), described) == (3, [20])
-        assert outcome.example.shape == (1, 16, 16, 1)
 
     def test_descriptions_are_cached_and_a_resumed_training_ends_with_the_same_bits(
         self, folder: Path, tmp_path: Path, three

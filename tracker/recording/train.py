@@ -633,7 +633,7 @@ class Recorder:
         self.writer.attach_description(*self.writer.describe())
         save, backend = self.writer.target.store.save_model, self.plan.configuration.keras_backend
         clips = clip_function(self.prepared.dataset.classes, self.plan.spectrogram, self.plan.configuration)
-        self.writer.attach_folder(MODEL, lambda folder: save(folder, outcome.model, outcome.example, backend, clips))
+        self.writer.attach_folder(MODEL, lambda folder: save(folder, outcome.model, clips, backend))
         if outcome.interrupted:  # now that everything there is has been written
             raise KeyboardInterrupt
 

@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from tracker.runs import Run, RunStatus
     from tracker.runs.events import Change, Event, Started, UploadState
 
@@ -201,9 +198,6 @@ class UiServer:
 class KerasModel(Protocol):
     """A `keras.Model`, which this room does not import."""
 
-    def predict_on_batch(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the outputs of a batch."""
-
     def save(self, filepath: Path, /) -> None:
         """Write the network and its weights to a new file."""
 
@@ -340,13 +334,10 @@ class Store(Protocol):
         Raises `GoneError` if it isn't there, `StoreError` if it can't be read or the store is away.
         """
 
-    def save_model(
-        self, folder: Path, model: KerasModel, example: NDArray[np.float32], backend: str, clips: ClipFunction | None
-    ) -> None:
+    def save_model(self, folder: Path, model: KerasModel, clips: ClipFunction, backend: str) -> None:
         """Save a Keras model as a new folder that the store's own tools can load.
 
-        `example` is an input of the model, shape (n, ...) with n at least 1; `backend` is the package that Keras
-        trained it with; `clips` makes it a function of audio.
+        `clips` makes it a function of audio; `backend` is the package that Keras trained it with.
         """
 
     def examine(self, *, has_uploads: bool = False) -> Condition:

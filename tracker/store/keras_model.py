@@ -19,41 +19,29 @@ import yaml
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from tracker.store import ClipFunction, KerasModel
 
 _CLIP_MODULE, _CLIP_SETTINGS = "clip_model", "clip.json"
 _CONDA, _VIRTUALENV, _REQUIREMENTS = "conda.yaml", "python_env.yaml", "requirements.txt"
-_OF_CLIPS = {"inputs": dumps([{"type": "binary", "name": "audio", "required": True}]), "outputs": None, "params": None}
+_AUDIO = dumps([{"type": "binary", "name": "audio", "required": True}])
 
 
-def save_keras_model(
-    folder: Path,
-    model: KerasModel,
-    example: NDArray[np.float32],
-    backend: str = "tensorflow",
-    clips: ClipFunction | None = None,
-) -> None:
+def save_keras_model(folder: Path, model: KerasModel, clips: ClipFunction, backend: str = "tensorflow") -> None:
     """Save a model as a new folder that MLflow and Keras load, with signature and requirements.
 
     It is uploaded as files of the run, rather than by ``mlflow.keras.log_model``, which puts it elsewhere
-    (``models/m-…``) and works on MLflow's global active run. ``runs:/ID/model`` loads either. With `clips`, MLflow
-    loads it as a function of audio, whose column ``audio`` has paths or files' bytes; Keras loads the same network.
-    The time and an id are inside: saving again gives another folder.
+    (``models/m-…``) and works on MLflow's global active run. ``runs:/ID/model`` loads either. MLflow loads it as a
+    function of audio, which is `clips`: the column ``audio`` has paths or files' bytes. ``mlflow.keras`` loads the
+    network. The time and an id are inside: saving again gives another folder.
     """
     data = folder / "data"
     data.mkdir(parents=True)
     (data / "keras_module.txt").write_text("keras", encoding="utf-8")
     model.save(data / "model.keras")
     size = sum(file.stat().st_size for file in data.iterdir())
-    function = {"loader_module": "mlflow.keras"}
-    if clips:
-        function = {"loader_module": _CLIP_MODULE, "code": "code", "data": "data"}
-        (folder / "code").mkdir()
-        (folder / "code" / f"{_CLIP_MODULE}.py").write_text(clips.code, encoding="utf-8")
-        (data / _CLIP_SETTINGS).write_text(clips.settings, encoding="utf-8")
+    (folder / "code").mkdir()
+    (folder / "code" / f"{_CLIP_MODULE}.py").write_text(clips.code, encoding="utf-8")
+    (data / _CLIP_SETTINGS).write_text(clips.settings, encoding="utf-8")
     python = platform.python_version()
     about = {
         "flavors": {
@@ -63,8 +51,13 @@ def save_keras_model(
                 "keras_version": version("keras"),
                 "save_exported_model": False,
             },
-            "python_function": function
-            | {"env": {"conda": _CONDA, "virtualenv": _VIRTUALENV}, "python_version": python},
+            "python_function": {
+                "code": "code",
+                "data": "data",
+                "env": {"conda": _CONDA, "virtualenv": _VIRTUALENV},
+                "loader_module": _CLIP_MODULE,
+                "python_version": python,
+            },
         },
         "is_signature_from_type_hint": False,
         "mlflow_version": version("mlflow"),
@@ -72,21 +65,12 @@ def save_keras_model(
         "model_size_bytes": size,
         "model_uuid": uuid.uuid4().hex,
         "prompts": None,
-        "signature": _OF_CLIPS if clips else _of_arrays(model, example[:1]),
+        "signature": {"inputs": _AUDIO, "outputs": None, "params": None},
         "type_hint_from_example": False,
         "utc_time_created": str(datetime.now(UTC).replace(tzinfo=None)),
     }
     (folder / "MLmodel").write_text(yaml.safe_dump(about), encoding="utf-8")
-    _write_environment(folder, python, ("mlflow", "keras", backend, "numpy", *(clips.packages if clips else ())))
-
-
-def _of_arrays(model: KerasModel, example: NDArray[np.float32]) -> dict[str, str | None]:
-    """Return the signature of a model that is given arrays and gives arrays."""
-    shapes = {"inputs": example, "outputs": model.predict_on_batch(example)}
-    return {
-        name: dumps([{"type": "tensor", "tensor-spec": {"dtype": array.dtype.name, "shape": [-1, *array.shape[1:]]}}])
-        for name, array in shapes.items()
-    } | {"params": None}
+    _write_environment(folder, python, ("mlflow", "keras", backend, "numpy", *clips.packages))
 
 
 def _write_environment(folder: Path, python: str, packages: tuple[str, ...]) -> None:

@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import FrameType
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from tracker.runs.events import Change, Event, Started, UploadState
     from tracker.store import ArtifactPath, ByEpoch, ClipFunction, DeletedRun, KerasModel, RunName, Store, Upload
     from tracker.store.location import Location
@@ -177,12 +174,10 @@ class _MlflowStore:
     def read_artifact(self, run_id: str, path: str) -> bytes:
         return read_artifact(self.location, run_id, path)
 
-    def save_model(
-        self, folder: Path, model: KerasModel, example: NDArray[np.float32], backend: str, clips: ClipFunction | None
-    ) -> None:
+    def save_model(self, folder: Path, model: KerasModel, clips: ClipFunction, backend: str) -> None:
         from tracker.store.keras_model import save_keras_model
 
-        save_keras_model(folder, model, example, backend, clips)
+        save_keras_model(folder, model, clips, backend)
 
     def examine(self, *, has_uploads: bool = False) -> Condition:
         condition = database_file.examine(self.location, has_uploads=has_uploads)

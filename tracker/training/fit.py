@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from tracker.runs import Configuration, RunPlan
     from tracker.training.batches import Image, Segments
     from tracker.training.callbacks import Logs
@@ -126,9 +124,7 @@ def train(
             interrupted = True
             if on_interrupt:
                 on_interrupt()
-    example = consecutive_segments(data.training.images[:1], segment_frames(plan), plan.spectrogram.silence)
-    images = example.cut(data.training.images, slice(1)).astype(np.float32)
-    return _result(model, part, data, recorder.history, images, interrupted=interrupted)
+    return _result(model, part, data, recorder.history, interrupted=interrupted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -300,13 +296,7 @@ def _train_epoch(
 
 
 def _result(
-    model: keras.Model,
-    part: _PartToTrain,
-    data: TrainingData,
-    history: History,
-    example: NDArray[np.float32],
-    *,
-    interrupted: bool,
+    model: keras.Model, part: _PartToTrain, data: TrainingData, history: History, *, interrupted: bool
 ) -> TrainingResult:
     """Put the kept weights back and evaluate them; what was trained is part of the model."""
     if history.best is None or history.kept is None:
@@ -331,6 +321,5 @@ def _result(
         validation=Predictions(*clips, history.probabilities[history.kept].astype(np.float64)),
         validation_by_epoch=EpochPredictions(*clips, np.stack(history.probabilities)),
         model=model,
-        example=example,
         interrupted=interrupted,
     )

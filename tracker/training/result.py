@@ -170,7 +170,6 @@ class TrainingResult:
     validation: Predictions  # with the kept weights, as the model has
     validation_by_epoch: EpochPredictions
     model: keras.Model
-    example: NDArray[np.float32]  # one input of the model, shape (1, n_mels, n_frames, 1), dB
     interrupted: bool
 
 
