@@ -21,7 +21,7 @@ def test_check_finds_what_is_planted_and_nothing_else(tmp_path: Path, monkeypatc
     assert found_in(check_data(tmp_path / "set" / "manifest.csv")) == planted
 
 
-def test_check_warns_of_folds_that_are_not_used_as_a_run_does(
+def test_check_warns_of_folds_that_are_not_used_and_says_which_segment_suits_as_a_run_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("TRACKER_CACHE", str(tmp_path / "cache"))
@@ -35,6 +35,9 @@ def test_check_warns_of_folds_that_are_not_used_as_a_run_does(
     assert not caplog.messages
     check_data(manifest, segment_s=0.25)
     assert "use them with --fold 1/2" in caplog.text
+    caplog.set_level("INFO")
+    check_data(manifest, fold=(1, 2))
+    assert "shorter than a segment: the longest lasts 1 s, and a --segment of that would train faster" in caplog.text
 
 
 def test_ladder_classifies_the_same_segments_under_three_splits(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from tracker.recording.reporter import SilentReporter
 from tracker.recording.train import (
     find_dataset,
     read_images,
+    segment_advice,
     too_few_classes,
     too_many_faults,
     warn_of_unused_folds,
@@ -52,6 +54,9 @@ def check(data: Path | None, plan: RunPlan, reporter: Reporter, *, ladder: bool 
     usable = dataset.without(faults)
     copies = find_copies(usable.clips, hashes, cache_folder(), reporter)
     warn_of_unused_folds(usable, plan.split, reporter)
+    longest = max((each.seconds for each in measures.values() if not isinstance(each, Unusable)), default=math.inf)
+    if longest < plan.configuration.segment_s:
+        reporter.log(f"all clips are shorter than a segment: {segment_advice(longest)}")
     problem = (
         names_refusal(found)
         or too_many_faults([f"{path} ({fault.reason})" for path, fault in faults.items()], len(dataset.clips))

@@ -418,6 +418,11 @@ def warn_of_idle_options(plan: RunPlan, reporter: Reporter) -> None:
         )
 
 
+def segment_advice(longest: float) -> str:
+    """Return which segment suits clips that are all shorter than one; `longest` is in seconds."""
+    return f"the longest lasts {number_text(round(longest, 2))} s, and a --segment of that would train faster"
+
+
 def _warn_of_short_clips(prepared: Prepared, plan: RunPlan, reporter: Reporter) -> None:
     """Name the clips that are padded, once for all seeds."""
     from tracker.training.batches import short_clips
@@ -433,7 +438,7 @@ def _warn_of_short_clips(prepared: Prepared, plan: RunPlan, reporter: Reporter) 
         # A clip's first frame is centred on its beginning and the last one near its end.
         longest = max(1, max(frames) - 1) * spectrogram.hop_length / spectrogram.sr
         what = f"all {what}"
-        advice = f"; the longest lasts {number_text(round(longest, 2))} s, and a --segment of that would train faster"
+        advice = f"; {segment_advice(longest)}"
     seconds = number_text(plan.configuration.segment_s)
     reporter.warn(f"{what} shorter than a segment of {seconds} s and padded with silence: {some(short)}{advice}")
 
