@@ -149,13 +149,15 @@ class TestUploader:
         location = locate(None, Path.cwd())
         with begin(location.uri) as writer:
             uploader = Uploader(store_at(None, Path.cwd()), writer.folder, SilentReporter())
+            first, *others = epochs(1.0, 0.5, 0.25)
             with sending(writer.folder):
                 uploader.start()
+                writer.append(first)
                 uploader.wake()
-            for number, epoch in enumerate(epochs(1.0, 0.5, 0.25)):
+                assert read(writer.folder).unsent
+            for epoch in others:
                 writer.append(epoch)
                 uploader.wake()
-                assert number == 2 or read(writer.folder).unsent
             writer.append(Ended(START + 9_000, "FINISHED"))
             uploader.finish()
         (run,) = read_experiment(location, "tracker").runs

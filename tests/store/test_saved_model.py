@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from hashlib import sha256
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,7 @@ class Function:
     '["a", "b", "c"]',
     ("soundfile",),
 )
+MODULE = f"clip_model_{sha256(CLIPS.code.encode()).hexdigest()[:8]}"
 
 
 def save_by_mlflow(folder: Path, model: keras.Model, example: np.ndarray) -> None:
@@ -74,11 +76,11 @@ def save_by_mlflow(folder: Path, model: keras.Model, example: np.ndarray) -> Non
     pinned = [f"{name}=={version(name)}" for name in ("keras", "tensorflow", "numpy", *CLIPS.packages)]
     mlflow.keras.save_model(model, str(folder), signature=signature, pip_requirements=pinned)
     (folder / "code").mkdir()
-    (folder / "code/clip_model.py").write_text(CLIPS.code)
+    (folder / f"code/{MODULE}.py").write_text(CLIPS.code)
     (folder / "data/clip.json").write_text(CLIPS.settings)
     saved = Model.load(str(folder))
     saved.signature = ModelSignature(inputs=Schema([ColSpec(DataType.binary, "audio")]))
-    function = saved.flavors["python_function"] | {"loader_module": "clip_model", "code": "code", "data": "data"}
+    function = saved.flavors["python_function"] | {"loader_module": MODULE, "code": "code", "data": "data"}
     saved.add_flavor("python_function", **function).save(str(folder / "MLmodel"))
 
 
@@ -114,6 +116,14 @@ class TestSaveKerasModel:
         assert np.allclose(mlflow.keras.load_model(uri).predict_on_batch(example), expected, atol=1e-6)
         function = mlflow.pyfunc.load_model(uri)
         assert function.predict(pd.DataFrame({"audio": [b"12", b""]})) == ["c", "a"]
+
+    def test_models_of_several_features_are_loaded_in_one_process(self, tmp_path: Path, model: keras.Model) -> None:
+        for name in ("a", "b"):
+            code = f"class Function:\n    def predict(self, _):\n        return {name!r}\n\n\n"
+            code += "def _load_pyfunc(_):\n    return Function()\n"
+            save_keras_model(tmp_path / name, model, ClipFunction(code, "{}", ()))
+        loaded = [mlflow.pyfunc.load_model(str(tmp_path / name)) for name in ("a", "b")]
+        assert [each.predict(pd.DataFrame({"audio": [b""]})) for each in loaded] == ["a", "b"]
 
     def test_save_keras_model_writes_the_files_that_mlflow_writes(
         self, tmp_path: Path, model: keras.Model, example: np.ndarray

@@ -10,6 +10,7 @@ import platform
 import uuid
 from contextlib import suppress
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from json import dumps
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from tracker.store import ClipFunction, KerasModel
 
-_CLIP_MODULE, _CLIP_SETTINGS = "clip_model", "clip.json"
+_CLIP_SETTINGS = "clip.json"
 _CONDA, _VIRTUALENV, _REQUIREMENTS = "conda.yaml", "python_env.yaml", "requirements.txt"
 _AUDIO = dumps([{"type": "binary", "name": "audio", "required": True}])
 
@@ -39,8 +40,9 @@ def save_keras_model(folder: Path, model: KerasModel, clips: ClipFunction, backe
     (data / "keras_module.txt").write_text("keras", encoding="utf-8")
     model.save(data / "model.keras")
     size = sum(file.stat().st_size for file in data.iterdir())
+    module = f"clip_model_{sha256(clips.code.encode()).hexdigest()[:8]}"  # a process may load models of several codes
     (folder / "code").mkdir()
-    (folder / "code" / f"{_CLIP_MODULE}.py").write_text(clips.code, encoding="utf-8")
+    (folder / "code" / f"{module}.py").write_text(clips.code, encoding="utf-8")
     (data / _CLIP_SETTINGS).write_text(clips.settings, encoding="utf-8")
     python = platform.python_version()
     about = {
@@ -55,7 +57,7 @@ def save_keras_model(folder: Path, model: KerasModel, clips: ClipFunction, backe
                 "code": "code",
                 "data": "data",
                 "env": {"conda": _CONDA, "virtualenv": _VIRTUALENV},
-                "loader_module": _CLIP_MODULE,
+                "loader_module": module,
                 "python_version": python,
             },
         },
