@@ -361,11 +361,14 @@ def _log_metrics(connection: sqlite3.Connection, run_id: str, metrics: Sequence[
     ]
     connection.executemany(_METRIC, rows)
     connection.executemany(_LATEST, rows)
-    for each in metrics:
-        if each.model_id:
-            experiment_id = _experiment_of(connection, run_id)
-            row = (each.model_id, each.key, each.timestamp, each.step, _number(each.value), experiment_id, run_id)
-            connection.execute(_MODEL_METRIC, (*row, each.dataset_name, each.dataset_digest))
+    of_models = [each for each in metrics if each.model_id]
+    experiment_id = _experiment_of(connection, run_id) if of_models else None
+    rows_of_models = [
+        (each.model_id, each.key, each.timestamp, each.step, _number(each.value), experiment_id, run_id,
+         each.dataset_name, each.dataset_digest)
+        for each in of_models
+    ]  # fmt: skip
+    connection.executemany(_MODEL_METRIC, rows_of_models)
 
 
 def _number(value: float) -> float:
