@@ -25,7 +25,7 @@ from tracker.printable import with_command
 from tracker.runs import RUN_OPTIONS
 from tracker.runs.logged import DEFAULT_METRIC
 from tracker.store import FilterError, StoreState, UnreachableError, now_ms
-from tracker.store.client_errors import INVALID, IS_THERE, one_line_errors
+from tracker.store.client_errors import INVALID, IS_THERE, Ignored, one_line_errors
 from tracker.store.database import (
     check_own,
     copy_database,
@@ -96,11 +96,8 @@ def matching_runs(location: Location, experiment: str, filter_string: str) -> fr
     client = full_client_of(location)
     with one_line_errors(f"cannot search {location.shown}"):
         found = client.get_experiment_by_name(experiment)
-        try:
+        with Ignored(INVALID):
             return frozenset(_matching(client, str(found.experiment_id), filter_string) if found else ())
-        except Exception as error:
-            if getattr(error, "error_code", None) != INVALID:
-                raise
     raise FilterError(
         f"the filter {filter_string!r} isn't of MLflow's syntax: write a param as {_param_meant(filter_string)}, a "
         "metric as metrics.val_accuracy > 0.8, a tag as tags.NAME = 'text', and join them by AND"
@@ -244,11 +241,8 @@ class Store:
     def _make_experiment(self, name: str, metric: str) -> None:
         folder = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:64] or "experiment"  # two may share one
         place = f"{self.location.artifacts}/{folder}" if self.location.artifacts else None
-        try:
+        with Ignored(IS_THERE):  # another process was faster
             self.client.create_experiment(name, artifact_location=place, tags={"tracker.metric": metric, **_KIND})
-        except Exception as error:
-            if getattr(error, "error_code", None) != IS_THERE:
-                raise  # anything but another process that was faster
 
 
 def own_place(uri: str, database: Path, whose: str) -> tuple[Path, Path]:

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.contained_files import UnsafePathError
@@ -43,6 +44,20 @@ class ClientError(Exception):
     def get_http_status_code(self) -> int:
         """Return the status that a server would answer with."""
         return self._status
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """Goes on after the error of a client that has a code; any other is raised."""
+
+    code: str
+
+    def __enter__(self) -> None:
+        """Begin what may raise it."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        """Return whether the error is that one."""
+        return getattr(error, "error_code", None) == self.code
 
 
 @contextmanager

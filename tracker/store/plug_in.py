@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.contained_files import LARGEST_ARTIFACT, read_file
 from tracker.errors import StoreError
-from tracker.store.client_errors import NOT_THERE, one_line_errors
+from tracker.store.client_errors import NOT_THERE, Ignored, one_line_errors
 from tracker.store.connection import ServerError
 from tracker.store.location import public_text, secrets_of
 from tracker.store.mlflow_client import MlflowClient, MlflowException
@@ -45,12 +45,8 @@ def read_through_client(location: Location, name: str, by_epoch: ByEpoch) -> Exp
 
 def experiment_name(location: Location, experiment_id: str) -> str | None:
     """Return the name of an experiment, None if there isn't any of that id; raises as `read_through_client`."""
-    with _errors(location):
-        try:
-            return str(MlflowClient(location.uri).get_experiment(experiment_id).name)
-        except MlflowException as error:
-            if error.error_code != NOT_THERE:
-                raise
+    with _errors(location), Ignored(NOT_THERE):
+        return str(MlflowClient(location.uri).get_experiment(experiment_id).name)
     return None
 
 

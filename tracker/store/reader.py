@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from tracker.errors import StoreError
 from tracker.store import BY_EPOCH_RUNS, DeletedRun, Experiment, GoneError, RunName, UnreadableRows
-from tracker.store.client_errors import NOT_THERE
+from tracker.store.client_errors import NOT_THERE, Ignored, one_line_errors
 from tracker.store.database import columns_of, is_in_wal_mode, reading, require_readable, text_or_bytes
 from tracker.store.location import find_artifacts, parents_below
 from tracker.store.mlflow_run import (
@@ -99,17 +99,11 @@ def experiment_name(location: Location, experiment_id: str) -> str | None:
             statement = "SELECT name FROM experiments WHERE experiment_id = ?"
             row = connection.execute(statement, (experiment_id,)).fetchone()
         return row[0] if row and isinstance(row[0], str) else None
-    from tracker.store.client_errors import one_line_errors
-    from tracker.store.connection import ServerError
     from tracker.store.server import server_client
 
     client = server_client(location)
-    with one_line_errors(f"cannot read from {location.shown}"):
-        try:
-            return client.get_experiment(experiment_id).name
-        except ServerError as error:
-            if error.error_code != NOT_THERE:
-                raise
+    with one_line_errors(f"cannot read from {location.shown}"), Ignored(NOT_THERE):
+        return client.get_experiment(experiment_id).name
     return None
 
 

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.errors import StoreError
 from tracker.store.client import open_store
-from tracker.store.client_errors import IS_THERE, one_line_errors
+from tracker.store.client_errors import IS_THERE, Ignored, one_line_errors
 from tracker.store.logged_model import listed_model
-from tracker.store.mlflow_client import MlflowException
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,11 +41,8 @@ def register_model(
         source = f"{str(info.artifact_uri).rstrip('/')}/{path}"
         if listed:  # MLflow looks a model up in the store of its own settings, unless that is a server
             source = str(listed.artifact_location) if location.database else f"models:/{model_id}"
-        try:
+        with Ignored(IS_THERE):
             client.create_registered_model(name)
-        except MlflowException as error:
-            if error.error_code != IS_THERE:
-                raise
         found = client.search_model_versions(f"run_id = '{run_id}'")
         own = [str(version.version) for version in found if version.name == name]
         words = description[:LONGEST_DESCRIPTION]

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 from msgspec import Struct
 
 from tracker.store import UnreachableError, mlflow_run
-from tracker.store.client_errors import NOT_THERE, one_line_errors
+from tracker.store.client_errors import NOT_THERE, Ignored, one_line_errors
 from tracker.store.connection import (
     BAD_REQUEST,
     NOT_FOUND,
@@ -159,13 +159,10 @@ class ServerClient(ServerModels):
 
     def get_experiment_by_name(self, name: str) -> StoredExperiment | None:
         """Return an experiment, None if there isn't any of that name."""
-        try:
+        with Ignored(NOT_THERE):
             answer = self.call("GET", f"{API}/experiments/get-by-name", _ExperimentAnswer, experiment_name=name)
-        except ServerError as error:
-            if error.error_code == NOT_THERE:
-                return None
-            raise
-        return _experiment(answer.experiment)
+            return _experiment(answer.experiment)
+        return None
 
     def get_experiment(self, experiment_id: str) -> StoredExperiment:
         """Return an experiment by its id."""

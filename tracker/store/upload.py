@@ -25,7 +25,7 @@ from tracker.runs.events import Attached, Deleted, Ended, Event, Renamed, Resume
 from tracker.runs.facts import PLAN_TAG, is_sweep
 from tracker.store import BusyError, GoneError, UnreachableError
 from tracker.store.client import open_store
-from tracker.store.client_errors import MUST_BE_ACTIVE, NOT_THERE, one_line_errors
+from tracker.store.client_errors import MUST_BE_ACTIVE, NOT_THERE, Ignored, one_line_errors
 from tracker.store.location import public_uri
 from tracker.store.logged_model import keep_listed, measure_listed
 from tracker.store.mlflow_run import (
@@ -140,11 +140,8 @@ class RunWriter:
         """Set the run back to RUNNING and remove the failure reason. MLflow can't clear the end time."""
         with self._errors("resumption"):
             if REASON_TAG in self._client.get_run(self.run_id).data.tags:
-                try:
+                with Ignored(NOT_THERE):  # an earlier try's answer was lost
                     self._client.delete_tag(self.run_id, REASON_TAG)
-                except Exception as error:
-                    if getattr(error, "error_code", None) != NOT_THERE:
-                        raise  # anything but an earlier try, whose answer was lost
             self._client.update_run(self.run_id, "RUNNING")
 
     def _errors(self, what: str) -> AbstractContextManager[None]:
